@@ -1,0 +1,1 @@
+"""The engine: domain, providers and use cases; it knows no Slack and no SQL."""

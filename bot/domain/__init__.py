@@ -1,0 +1,1 @@
+"""What Switchyard knows about trainings: pure values and rules, without Slack, SQL or a network."""

@@ -1,0 +1,89 @@
+"""The arguments of a provider, as data: grammar, help, forms and suggestions are all driven by it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.requests import Json
+
+
+class Kind(StrEnum):
+    """How the text of an argument becomes a value."""
+
+    TEXT = "text"  # str
+    INTEGER = "integer"  # int, 1 or more
+    DECIMAL = "decimal"  # float
+    INTEGERS = "integers"  # "1,2" -> [1, 2], each 1 or more
+    WORDS = "words"  # "pop,relatedItem" -> ["pop", "relatedItem"]
+    SOURCE = "source"  # the name of a data file; ends in TrainRequest.data, not in params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One positional or one `name=value` option.
+
+    `refuse` looks at a single value and answers with a sentence when it cannot be taken, else None.
+    """
+
+    name: str
+    label: str
+    what: str
+    kind: Kind = Kind.TEXT
+    choices: tuple[str, ...] = ()
+    required: bool = True
+    refuse: Callable[[str], str | None] | None = None
+
+    def shown(self) -> str:
+        """How help writes it: `LANGUAGE`, or `language=en|de|ar`."""
+        return self.label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Options whose names are the user's own: `hp.NAME=VALUE`, or with `is_open` any other `NAME=VALUE`.
+
+    They end in `params[name]` as an ordered mapping NAME -> `parse(NAME, text)`. `parse` raises UsageError.
+    """
+
+    name: str
+    prefix: str
+    label: str
+    what: str
+    parse: Callable[[str, str], Json]
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """Everything that can be said to a provider after its name.
+
+    `model` names the positional that says which model a job is about. `reference` are the words of
+    `/status PROVIDER REF…`; the last `n` of them may be optional from the left (Sony's model).
+    """
+
+    positionals: tuple[Argument, ...]
+    options: tuple[Argument, ...] = ()
+    families: tuple[Family, ...] = ()
+    model: str
+    examples: tuple[str, ...]
+    reference: tuple[Argument, ...]
+    reference_example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRule:
+    """Which files a provider takes. The first role is the one that a file named after the model fills."""
+
+    roles: tuple[str, ...] = ("data",)
+    suffixes: tuple[str, ...]
+
+
+def usage(provider: str, arguments: Arguments) -> str:
+    """The line that help and usage errors show: `/train sestek MODEL-ID LANGUAGE [product=NAME]`."""
+    return " ".join(["/train", provider, *_shown(arguments)])
+
+
+def _shown(arguments: Arguments) -> Sequence[str]:
+    positionals = [argument.label for argument in arguments.positionals]
+    options = [option.label if option.required else f"[{option.label}]" for option in arguments.options]
+    return [*positionals, *options, *(f"[{family.label} …]" for family in arguments.families)]

@@ -1,0 +1,59 @@
+"""What a step writes: a moved job, its transition, the prompt it opens or closes, and the messages to tell."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from collections.abc import Mapping
+
+from bot.domain.approvals import Prompt
+from bot.domain.jobs import Job, Transition
+from bot.domain.requests import Json
+
+
+class NoticeKind(StrEnum):
+    """What a message is. All but REDRAW and TOLD are posted once into a conversation."""
+
+    CARD = "card"  # the one card of a job
+    LINE = "line"  # a line in the card's thread
+    END = "end"  # the last line: mentions the requester, shown in the channel too
+    PROMPT = "prompt"  # a question with buttons
+    HEALTH = "health"  # a service went away or came back; belongs to no job
+    REDRAW = "redraw"  # an edit of a message that was posted before
+    TOLD = "told"  # an answer that only one person sees, through a response_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message to be delivered. `key` is unique: the same thing is never told twice.
+
+    `channel` is a conversation, or for TOLD empty. `body` says what to render (the seq of a transition, the id of a
+    prompt, a text); the rest is read from the store at the moment of sending.
+    """
+
+    id: str
+    key: str
+    kind: NoticeKind
+    job_id: str | None = None
+    channel: str = ""
+    body: Mapping[str, Json] = field(default_factory=dict)
+    try_at: datetime
+    attempts: int = 0
+    first_tried_at: datetime | None = None
+    sent_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """All of it or none of it, and only if the job still has `expected` as its version.
+
+    Without a transition it is bookkeeping: `job.look` and `job.act_at` are written, the version stays.
+    """
+
+    job: Job
+    expected: int
+    transition: Transition | None = None
+    opens: tuple[Prompt, ...] = ()
+    closes: tuple[Prompt, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+

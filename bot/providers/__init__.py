@@ -1,0 +1,1 @@
+"""The training services: a module each, found through the entry points `switchyard.providers`."""

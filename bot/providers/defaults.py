@@ -1,0 +1,63 @@
+"""What holds for a provider that does not say otherwise. The declared powers keep the rest from being called."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bot.domain.arguments import DataRule
+from bot.domain.jobs import RemoteStatus
+from bot.domain.requests import Json, Payload, SourceFile, TrainRequest
+from bot.errors import Effect, ProviderError, RejectedError
+from bot.ports import Watched
+
+
+class Defaults(ABC):
+    """A provider without files, without cancelling, without a switch, and with one call per look."""
+
+    name: str
+    title: str
+    data: DataRule | None = None
+
+    def check(self, request: TrainRequest) -> None:
+        return None
+
+    def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload | None:
+        return None
+
+    @abstractmethod
+    async def status(self, watched: Watched) -> RemoteStatus:
+        """Every provider looks in its own way."""
+
+    async def statuses(self, watched: Sequence[Watched]) -> Mapping[str, RemoteStatus | ProviderError]:
+        """One look after the other."""
+        return {one.job_id: await self._status_or_error(one) for one in watched}
+
+    async def _status_or_error(self, watched: Watched) -> RemoteStatus | ProviderError:
+        try:
+            return await self.status(watched)
+        except ProviderError as error:
+            return error
+
+    def group(self, watched: Watched) -> str:
+        return watched.job_id
+
+    async def cancel(self, watched: Watched) -> None:
+        raise self._cannot("cancel a training")
+
+    def can_see(self, watched: Watched) -> bool:
+        return False
+
+    async def survey(self, watched: Watched) -> Mapping[str, Json]:
+        return {}
+
+    async def promote(self, watched: Watched) -> None:
+        raise self._cannot("switch to a model")
+
+    async def is_live(self, watched: Watched, before: Mapping[str, Json]) -> bool:
+        return False
+
+    async def fetch_result(self, watched: Watched, target: Path) -> int | None:
+        return None
+
+    def _cannot(self, what: str) -> RejectedError:
+        return RejectedError(f"{self.title} cannot {what}.", effect=Effect.REFUSED)

@@ -1,0 +1,344 @@
+"""The one way to call a service: timeouts, what a failure may have done, redaction.
+
+aiohttp repeats a PUT by itself when the server hangs up (`ClientSession._request`, aiohttp 3.14): a switch or an
+upload would be sent twice. A call marked `once` therefore goes out on a connection of its own and through
+`_send_once`, which turns a hang-up into an error that aiohttp does not repeat.
+"""
+
+import asyncio
+import ipaddress
+import json
+import re
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import abc
+from aiolimiter import AsyncLimiter
+from yarl import URL
+
+from bot.domain.requests import Json
+from bot.errors import (
+    BrokenError,
+    CredentialsError,
+    Effect,
+    ProviderError,
+    RateLimitedError,
+    RejectedError,
+    UnreachableError,
+    UnreadableError,
+)
+
+MOST_BYTES = 8 * 1024 * 1024
+MOST_RESULT_BYTES = 512 * 1024 * 1024
+MOST_WORDS = 300
+CALL_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=900, connect=10, sock_read=120)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """`pooled` for what may be repeated, `single` for what may not (a fresh connection each), `guarded` like `single`
+    for addresses that a service names: it refuses to connect to private and loopback addresses."""
+
+    pooled: aiohttp.ClientSession
+    single: aiohttp.ClientSession
+    guarded: aiohttp.ClientSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What `build(section, tools)` of a provider is given."""
+
+    sessions: Sessions
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer with its body read. `headers` compare without case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def json(self) -> Json:
+        """The body as JSON. Raises ValueError where it is none."""
+        return json.loads(self.body)
+
+
+def is_public(address: str) -> bool:
+    """Is this IP address one of the open internet?"""
+    return ipaddress.ip_address(address).is_global
+
+
+def is_private_host(host: str | None) -> bool:
+    """Is this host, as written, on a private or loopback address? Names are judged by what they resolve to."""
+    if host is None or host == "localhost":
+        return True
+    try:
+        return not is_public(host)
+    except ValueError:
+        return any(not is_public(info[4][0]) for info in _resolve(host))
+
+
+def _resolve(host: str) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, None)
+    except OSError:
+        return []
+
+
+class _PublicResolver(abc.AbstractResolver):
+    """Resolves names, and drops every address that is not public: the address that is really connected to decides."""
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[abc.ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        public = [result for result in found if is_public(result["host"])]
+        if not public:
+            raise OSError(None, f"{host} is on a private address")
+        return public
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+@asynccontextmanager
+async def open_sessions() -> AsyncIterator[Sessions]:
+    """The sessions of a process. No cookies, no proxies from the environment, no netrc."""
+    pooled = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=50), cookie_jar=aiohttp.DummyCookieJar())
+    single = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar())
+    guarded = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True, resolver=_PublicResolver()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    async with pooled, single, guarded:
+        yield Sessions(pooled=pooled, single=single, guarded=guarded)
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Middleware: hang-ups leave as errors outside aiohttp's tree, so that it cannot repeat the request."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _HungUpError from error
+
+
+class _HungUpError(Exception):
+    """The connection ended after the request may have been sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """Calls one service. `secrets` never leave in an error; `judge` may map a reply to the service's own error.
+
+    `per_second` and `at_once` bound the rate and the number of calls under way.
+    """
+
+    title: str
+    sessions: Sessions
+    secrets: tuple[str, ...] = ()
+    judge: Callable[[Reply], ProviderError | None] = field(default=lambda reply: None)
+    per_second: float = 10.0
+    at_once: int = 8
+    _limiter: AsyncLimiter = field(init=False, repr=False)
+    _places: asyncio.Semaphore = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_limiter", AsyncLimiter(max(self.per_second, 1.0), max(1.0, 1.0 / self.per_second)))
+        object.__setattr__(self, "_places", asyncio.Semaphore(self.at_once))
+
+    async def call(
+        self,
+        method: str,
+        url: str | URL,
+        *,
+        once: bool = False,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        json_body: Json = None,
+        data: Any = None,
+        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
+    ) -> Reply:
+        """Call and read the whole answer (at most MOST_BYTES). Raises ProviderError for everything but a 2xx.
+
+        A URL given as `yarl.URL(…, encoded=True)` goes out verbatim. `once` is for calls that must not be repeated.
+        """
+        session = self.sessions.single if once else self.sessions.pooled
+        async with self._places, self._limiter:
+            reply = await self._exchange(
+                session, method, url, once=once, headers=headers, params=params, json=json_body, data=data, timeout=timeout
+            )
+        return self._check(reply)
+
+    async def put_file(self, url: URL, path: Path, *, is_trusted: bool) -> Reply:
+        """PUT the bytes of a file to a signed address: nothing but the bytes and their length, never repeated.
+
+        `is_trusted`: the address may be private, because the service itself is on one.
+        """
+        session = self.sessions.single if is_trusted else self.sessions.guarded
+        self._refuse_private(url, is_trusted=is_trusted)
+        with path.open("rb") as file:
+            reply = await self._exchange(
+                session,
+                "PUT",
+                url,
+                once=True,
+                headers={"Content-Length": str(path.stat().st_size)},
+                data=file,
+                timeout=UPLOAD_TIMEOUT,
+                skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
+            )
+        return self._check(reply)
+
+    async def save(self, url: URL, target: Path, *, is_trusted: bool) -> int:
+        """GET a signed address into a file, at most MOST_RESULT_BYTES; the size in bytes."""
+        session = self.sessions.single if is_trusted else self.sessions.guarded
+        self._refuse_private(url, is_trusted=is_trusted)
+        try:
+            async with session.get(url, allow_redirects=False, timeout=UPLOAD_TIMEOUT) as response:
+                if response.status != 200:
+                    raise UnreadableError(f"{self.title}'s result link answered with HTTP {response.status}.")
+                return await _write(response, target, self.title)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._network_error(error) from None
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, method: str, url: str | URL, *, once: bool, **options: Any
+    ) -> Reply:
+        try:
+            async with session.request(
+                method, url, allow_redirects=False, middlewares=(_send_once,) if once else (), **options
+            ) as response:
+                return Reply(status=response.status, body=await _body(response), headers=response.headers)
+        except (aiohttp.ClientError, _HungUpError, TimeoutError, OSError) as error:
+            raise self._network_error(error) from None
+
+    def _network_error(self, error: Exception) -> UnreachableError:
+        # `from None` at the callers and no str(error) here: aiohttp puts whole URLs, signatures too, into its messages.
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+            return UnreachableError(f"{self.title} cannot be reached ({_reason(error)}).", effect=Effect.NONE)
+        if isinstance(error, TimeoutError):
+            return UnreachableError(f"{self.title} did not answer in time.")
+        return UnreachableError(f"{self.title} hung up before it had answered ({_reason(error)}).")
+
+    def _refuse_private(self, url: URL, *, is_trusted: bool) -> None:
+        # A resolver is not asked about literal addresses, so these are judged here.
+        if not is_trusted and _is_private_literal(url.host):
+            raise RejectedError(f"{self.title} named a private address, which is not called.")
+
+    def _check(self, reply: Reply) -> Reply:
+        """The reply, if it is a 2xx that the service itself does not call an error."""
+        error = self.judge(reply) or (None if 200 <= reply.status < 300 else self._by_status(reply))
+        if error is not None:
+            raise error
+        return reply
+
+    def _by_status(self, reply: Reply) -> ProviderError:
+        status, said = reply.status, self.quote(reply)
+        if status < 400:
+            return UnreadableError(f"{self.title} sends us elsewhere (HTTP {status}); redirects are not followed.")
+        if status == 401:
+            return CredentialsError(f"{self.title} does not accept our credentials{said}.", status=status)
+        if status == 429:
+            return RateLimitedError(f"{self.title} asks us to slow down.", retry_after=_retry_after(reply))
+        if status >= 500:
+            return BrokenError(f"{self.title} answers with HTTP {status}{said}.")
+        return RejectedError(f"{self.title} refused with HTTP {status}{said}.", status=status)
+
+    def quote(self, reply: Reply) -> str:
+        """The reply's own words in brackets, ready to be put into a sentence; nothing for a web page or bytes."""
+        text = reply.body[:4000].decode("utf-8", "replace").strip()
+        if not text or text.startswith("<") or "\ufffd" in text:
+            return ""
+        return f" ({self.clean(text)})"
+
+    def clean(self, text: str) -> str:
+        """One line of at most MOST_WORDS characters, without secrets and without the queries of addresses."""
+        return redact(" ".join(text.split()), self.secrets)[:MOST_WORDS]
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every secret and every query of an address replaced by …"""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "…")
+    return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?…", text)
+
+
+def read_json(reply: Reply, title: str) -> Json:
+    """The reply's JSON; UnreadableError, which leaves open what happened, where it is none."""
+    try:
+        return reply.json()
+    except ValueError:
+        raise UnreadableError(f"{title} answered with something that is not JSON ({_kind(reply)}).") from None
+
+
+def read_object(reply: Reply, title: str) -> Mapping[str, Json]:
+    """The reply's JSON object; UnreadableError where it is anything else."""
+    value = read_json(reply, title)
+    if not isinstance(value, dict):
+        raise UnreadableError(f"{title} answered with JSON that is not an object.")
+    return value
+
+
+def _kind(reply: Reply) -> str:
+    if not reply.body.strip():
+        return "nothing at all"
+    return "a web page" if reply.body.lstrip().startswith(b"<") else "broken or other text"
+
+
+def _retry_after(reply: Reply) -> float:
+    try:
+        return min(max(float(reply.headers.get("Retry-After", "30")), 1.0), 3600.0)
+    except ValueError:
+        return 30.0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "its certificate is not accepted"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "the connection was refused"
+    return "the connection broke"
+
+
+def _is_private_literal(host: str | None) -> bool:
+    try:
+        return host is None or host == "localhost" or not is_public(host)
+    except ValueError:
+        return False
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise aiohttp.ClientPayloadError("longer than any answer of a service")
+    return bytes(body)
+
+
+async def _write(response: aiohttp.ClientResponse, target: Path, title: str) -> int:
+    size = 0
+    with target.open("wb") as file:
+        async for chunk in response.content.iter_chunked(65536):
+            size += len(chunk)
+            if size > MOST_RESULT_BYTES:
+                raise UnreadableError(f"{title}'s result file is larger than {MOST_RESULT_BYTES // 2**20} MB.")
+            file.write(chunk)
+    return size
