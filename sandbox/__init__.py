@@ -1,0 +1,1 @@
+"""A local Slack and the five services on loopback, for trying and testing."""
