@@ -1,0 +1,1 @@
+"""Decthings: models with a `train` function of their own, called through binary-framed POSTs."""
