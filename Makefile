@@ -55,11 +55,11 @@ $(PY):
 # The second stamp is a superset of the first: running the bot needs no test tools.
 $(VENV)/.ready: requirements.txt pyproject.toml | $(PY)
 	@echo "Setting up $(VENV) ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.ready
 	@echo "Adding the test tools ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-dev.txt
 	@touch $@
