@@ -8,14 +8,17 @@ upload would be sent twice. A call marked `once` therefore goes out on a connect
 import asyncio
 import ipaddress
 import json
+import math
+import os
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp import abc
@@ -68,13 +71,28 @@ class Reply:
     headers: Mapping[str, str]
 
     def json(self) -> Json:
-        """The body as JSON. Raises ValueError where it is none."""
-        return json.loads(self.body)
+        """The body as JSON. Raises ValueError where it is none, or is nested beyond reading."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested beyond reading") from None
 
 
 def is_public(address: str) -> bool:
-    """Is this IP address one of the open internet?"""
-    return ipaddress.ip_address(address).is_global
+    """Is this IP address one of the open internet? Raises ValueError where it is none."""
+    ip = ipaddress.ip_address(address)
+    return ip.is_global and not ip.is_multicast and all(each.is_global for each in _embedded(ip))
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterable[ipaddress.IPv4Address]:
+    """The IPv4 addresses to which a gateway may carry packets for this IPv6 address."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
+    translated = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+    return [each for each in (ip.ipv4_mapped, ip.sixtofour, translated) if each is not None]
 
 
 def is_private_host(host: str | None) -> bool:
@@ -94,6 +112,10 @@ def _resolve(host: str) -> list[Any]:
         return []
 
 
+class _PrivateAddressError(OSError):
+    """A name leads to private addresses only."""
+
+
 class _PublicResolver(abc.AbstractResolver):
     """Resolves names, and drops every address that is not public: the address that is really connected to decides."""
 
@@ -106,7 +128,7 @@ class _PublicResolver(abc.AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         public = [result for result in found if is_public(result["host"])]
         if not public:
-            raise OSError(None, f"{host} is on a private address")
+            raise _PrivateAddressError
         return public
 
     async def close(self) -> None:
@@ -116,8 +138,12 @@ class _PublicResolver(abc.AbstractResolver):
 @asynccontextmanager
 async def open_sessions() -> AsyncIterator[Sessions]:
     """The sessions of a process. No cookies, no proxies from the environment, no netrc."""
-    pooled = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=50), cookie_jar=aiohttp.DummyCookieJar())
-    single = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar())
+    pooled = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit_per_host=50), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    single = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+    )
     guarded = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=True, resolver=_PublicResolver()),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -140,16 +166,26 @@ class _HungUpError(Exception):
     """The connection ended after the request may have been sent."""
 
 
+_NETWORK_ERRORS = (aiohttp.ClientError, _HungUpError, TimeoutError, OSError)
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """Calls one service. `secrets` never leave in an error; `judge` may map a reply to the service's own error.
+    """Calls one service. `secrets` (which may grow: tokens come and go) never leave in an error; `judge` may map a
+    reply to the service's own error.
 
     `per_second` and `at_once` bound the rate and the number of calls under way.
     """
 
     title: str
     sessions: Sessions
-    secrets: tuple[str, ...] = ()
+    secrets: Collection[str] = field(default=(), repr=False)
     judge: Callable[[Reply], ProviderError | None] = field(default=lambda reply: None)
     per_second: float = 10.0
     at_once: int = 8
@@ -179,7 +215,15 @@ class Http:
         session = self.sessions.single if once else self.sessions.pooled
         async with self._places, self._limiter:
             reply = await self._exchange(
-                session, method, url, once=once, headers=headers, params=params, json=json_body, data=data, timeout=timeout
+                session,
+                method,
+                url,
+                once=once,
+                headers=headers,
+                params=params,
+                json=json_body,
+                data=data,
+                timeout=timeout,
             )
         return self._check(reply)
 
@@ -188,56 +232,85 @@ class Http:
 
         `is_trusted`: the address may be private, because the service itself is on one.
         """
-        session = self.sessions.single if is_trusted else self.sessions.guarded
-        self._refuse_private(url, is_trusted=is_trusted)
-        with path.open("rb") as file:
+        session = self._session_for(url, is_trusted=is_trusted)
+        with self._opened(path) as file:
             reply = await self._exchange(
                 session,
                 "PUT",
                 url,
                 once=True,
-                headers={"Content-Length": str(path.stat().st_size)},
+                headers={"Content-Length": str(os.fstat(file.fileno()).st_size)},
                 data=file,
                 timeout=UPLOAD_TIMEOUT,
-                skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
+                skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),
             )
         return self._check(reply)
 
     async def save(self, url: URL, target: Path, *, is_trusted: bool) -> int:
-        """GET a signed address into a file, at most MOST_RESULT_BYTES; the size in bytes."""
-        session = self.sessions.single if is_trusted else self.sessions.guarded
-        self._refuse_private(url, is_trusted=is_trusted)
+        """GET a signed address into a file, at most MOST_RESULT_BYTES; the size in bytes. A broken file is removed."""
+        session = self._session_for(url, is_trusted=is_trusted)
         try:
             async with session.get(url, allow_redirects=False, timeout=UPLOAD_TIMEOUT) as response:
                 if response.status != 200:
                     raise UnreadableError(f"{self.title}'s result link answered with HTTP {response.status}.")
                 return await _write(response, target, self.title)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _NETWORK_ERRORS as error:
             raise self._network_error(error) from None
 
     async def _exchange(
         self, session: aiohttp.ClientSession, method: str, url: str | URL, *, once: bool, **options: Any
     ) -> Reply:
+        address = self._address(url)
         try:
             async with session.request(
-                method, url, allow_redirects=False, middlewares=(_send_once,) if once else (), **options
+                method, address, allow_redirects=False, middlewares=(_send_once,) if once else (), **options
             ) as response:
                 return Reply(status=response.status, body=await _body(response), headers=response.headers)
-        except (aiohttp.ClientError, _HungUpError, TimeoutError, OSError) as error:
+        except _NETWORK_ERRORS as error:
             raise self._network_error(error) from None
 
-    def _network_error(self, error: Exception) -> UnreachableError:
+    def _network_error(self, error: Exception) -> ProviderError:
         # `from None` at the callers and no str(error) here: aiohttp puts whole URLs, signatures too, into its messages.
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, _PrivateAddressError):
+            return self._private_address()
+        if isinstance(error, _NOT_SENT):
             return UnreachableError(f"{self.title} cannot be reached ({_reason(error)}).", effect=Effect.NONE)
         if isinstance(error, TimeoutError):
             return UnreachableError(f"{self.title} did not answer in time.")
-        return UnreachableError(f"{self.title} hung up before it had answered ({_reason(error)}).")
+        return UnreachableError(f"{self.title} hung up before it had answered (the connection broke).")
 
-    def _refuse_private(self, url: URL, *, is_trusted: bool) -> None:
+    def _session_for(self, url: URL, *, is_trusted: bool) -> aiohttp.ClientSession:
+        """The session for an address that the service named."""
+        self._address(url)
+        if is_trusted:
+            return self.sessions.single
         # A resolver is not asked about literal addresses, so these are judged here.
-        if not is_trusted and _is_private_literal(url.host):
-            raise RejectedError(f"{self.title} named a private address, which is not called.")
+        if _is_private_literal(url.host):
+            raise self._private_address()
+        return self.sessions.guarded
+
+    def _private_address(self) -> RejectedError:
+        return RejectedError(f"{self.title} named a private address, which is not called.")
+
+    def _address(self, url: str | URL) -> URL:
+        """The URL, if it can be called at all: aiohttp lets some mistakes out as a ValueError."""
+        try:
+            address = URL(url)
+            (address.host or "").encode("idna")
+            if address.host and address.port is not None:
+                return address
+        except ValueError:
+            pass
+        raise UnreachableError(f"{self.title} cannot be reached (its address is not valid).", effect=Effect.NONE)
+
+    def _opened(self, path: Path) -> BinaryIO:
+        try:
+            return path.open("rb")
+        except OSError as error:
+            # Nothing was sent, and the file does not come back by itself.
+            raise ProviderError(
+                f"The file for {self.title} cannot be read ({error.strerror}).", effect=Effect.REFUSED
+            ) from None
 
     def _check(self, reply: Reply) -> Reply:
         """The reply, if it is a 2xx that the service itself does not call an error."""
@@ -271,10 +344,11 @@ class Http:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret and every query of an address replaced by …"""
+    """`text` with every secret, every query and every password of an address replaced by …"""
     for secret in secrets:
         if secret:
-            text = text.replace(secret, "…")
+            text = text.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    text = re.sub(r"(https?://)[^\s/?#@\"'<>]+@", r"\1…@", text)
     return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?…", text)
 
 
@@ -302,19 +376,23 @@ def _kind(reply: Reply) -> str:
 
 def _retry_after(reply: Reply) -> float:
     try:
-        return min(max(float(reply.headers.get("Retry-After", "30")), 1.0), 3600.0)
+        seconds = float(reply.headers.get("Retry-After", "30"))
     except ValueError:
         return 30.0
+    return 30.0 if math.isnan(seconds) else min(max(seconds, 1.0), 3600.0)
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not accepted"),
+    (aiohttp.ClientConnectorSSLError, "no TLS connection came about"),
+    (aiohttp.ClientConnectorDNSError, "its name is not known"),
+    (aiohttp.ClientConnectorError, "the connection was refused"),
+    (aiohttp.ConnectionTimeoutError, "no connection came about in time"),
+)
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its certificate is not accepted"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "the connection was refused"
-    return "the connection broke"
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "its address is not valid")
 
 
 def _is_private_literal(host: str | None) -> bool:
@@ -334,11 +412,19 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _write(response: aiohttp.ClientResponse, target: Path, title: str) -> int:
+    try:
+        with target.open("wb") as file:
+            return await _copy(response, file, title)
+    except BaseException:
+        await asyncio.to_thread(target.unlink, missing_ok=True)
+        raise
+
+
+async def _copy(response: aiohttp.ClientResponse, file: BinaryIO, title: str) -> int:
     size = 0
-    with target.open("wb") as file:
-        async for chunk in response.content.iter_chunked(65536):
-            size += len(chunk)
-            if size > MOST_RESULT_BYTES:
-                raise UnreadableError(f"{title}'s result file is larger than {MOST_RESULT_BYTES // 2**20} MB.")
-            file.write(chunk)
+    async for chunk in response.content.iter_chunked(65536):
+        size += len(chunk)
+        if size > MOST_RESULT_BYTES:
+            raise UnreadableError(f"{title}'s result file is larger than {MOST_RESULT_BYTES // 2**20} MB.")
+        file.write(chunk)
     return size
