@@ -1,6 +1,5 @@
 """Whether a service answers: said once when it goes away, once when it is back."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -65,24 +64,3 @@ def succeeded(health: ServiceHealth, at: datetime) -> tuple[ServiceHealth, Back 
     if health.told_at is None:
         return well, None
     return well, Back(name=health.name, since=health.since or health.told_at, at=at)
-
-
-class Health:
-    """The health of all services, started from what was stored; `of` gives what to store after a step."""
-
-    def __init__(self, stored: Iterable[ServiceHealth] = ()) -> None:
-        self._services = {health.name: health for health in stored}
-
-    def of(self, name: str) -> ServiceHealth:
-        """What is known of a service; a service that was never looked at is well."""
-        return self._services.get(name, ServiceHealth(name=name))
-
-    def failed(self, name: str, sentence: str, at: datetime) -> Went | None:
-        """One more look at this service failed."""
-        self._services[name], told = failed(self.of(name), sentence, at)
-        return told
-
-    def succeeded(self, name: str, at: datetime) -> Back | None:
-        """A look at this service was answered."""
-        self._services[name], told = succeeded(self.of(name), at)
-        return told

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.health import Back, Health, ServiceHealth, Went, speaks_of_absence
+from bot.domain.health import Back, ServiceHealth, Went, failed, speaks_of_absence, succeeded
 from bot.errors import (
     BrokenError,
     CredentialsError,
@@ -24,67 +24,49 @@ def minute(count: int) -> datetime:
     return START + timedelta(minutes=count)
 
 
-def gone(health: Health, looks: int = 3) -> list[Went | None]:
-    return [health.failed("sestek", SENTENCE, minute(count)) for count in range(looks)]
+def gone(health: ServiceHealth, looks: int = 3) -> tuple[ServiceHealth, list[Went | None]]:
+    told = []
+    for count in range(looks):
+        health, went = failed(health, SENTENCE, minute(count))
+        told.append(went)
+    return health, told
+
+
+WELL = ServiceHealth(name="sestek")
 
 
 def test_two_failed_looks_tell_nothing() -> None:
     """A hiccup is nobody's news."""
-    assert gone(Health(), 2) == [None, None]
+    health, told = gone(WELL, 2)
+    assert told == [None, None]
+    assert not health.is_away
 
 
 def test_the_third_failed_look_in_a_row_is_told_once() -> None:
     """Three failures in a row are an outage; what fails on is not told again."""
-    told = gone(Health(), 20)
+    health, told = gone(WELL, 20)
     assert told[2] == Went(name="sestek", sentence=SENTENCE, since=START, at=minute(2))
     assert [one for one in told if one] == [told[2]]
+    assert health.is_away
 
 
 def test_an_answer_between_failures_starts_the_count_anew() -> None:
     """Only failures in a row count."""
-    health = Health()
-    gone(health, 2)
-    assert health.succeeded("sestek", minute(2)) is None
-    assert [health.failed("sestek", SENTENCE, minute(3 + count)) for count in range(2)] == [None, None]
+    health, back = succeeded(gone(WELL, 2)[0], minute(2))
+    assert (health, back) == (WELL, None)
 
 
 def test_the_return_is_told_once_and_only_after_the_absence_was() -> None:
-    """Whoever heard of the outage hears of its end, with its length."""
-    health = Health()
-    gone(health)
-    assert health.succeeded("sestek", minute(9)) == Back(name="sestek", since=START, at=minute(9))
-    assert health.succeeded("sestek", minute(10)) is None
+    """Whoever heard of the outage hears of its end, with the time of its beginning."""
+    health, back = succeeded(gone(WELL)[0], minute(9))
+    assert back == Back(name="sestek", since=START, at=minute(9))
+    assert succeeded(health, minute(10)) == (WELL, None)
 
 
 def test_a_second_outage_is_told_again() -> None:
     """Once per outage, not once for ever."""
-    health = Health()
-    gone(health)
-    health.succeeded("sestek", minute(9))
-    assert [type(one) for one in gone(health)] == [type(None), type(None), Went]
-
-
-def test_services_do_not_share_their_count() -> None:
-    """Three services that fail once each are no outage."""
-    health = Health()
-    told = [health.failed(name, SENTENCE, START) for name in ("sestek", "sony", "aitems")]
-    assert told == [None, None, None]
-
-
-@pytest.mark.parametrize("looks", [2, 3, 5])
-def test_a_restart_tells_nothing_twice_and_forgets_nothing(looks: int) -> None:
-    """What is stored is enough to go on as if nothing had happened, before and after the outage was told."""
-    lived, restarted = Health(), Health()
-    gone(lived, looks)
-    restarted = Health([lived.of("sestek")])
-    assert restarted.failed("sestek", SENTENCE, minute(6)) == lived.failed("sestek", SENTENCE, minute(6))
-    assert restarted.succeeded("sestek", minute(7)) == lived.succeeded("sestek", minute(7))
-
-
-def test_a_service_nobody_looked_at_is_well() -> None:
-    """An unknown name is not an outage."""
-    assert Health().of("sony") == ServiceHealth(name="sony")
-    assert not Health().of("sony").is_away
+    health, _ = succeeded(gone(WELL)[0], minute(9))
+    assert [type(one) for one in gone(health)[1]] == [type(None), type(None), Went]
 
 
 @pytest.mark.parametrize(
