@@ -83,9 +83,7 @@ class UnreadableError(ProviderError):
 class RejectedError(ProviderError):
     """The service understood and said no. `status` is the HTTP status, `code` the service's own word."""
 
-    def __init__(
-        self, sentence: str, *, status: int = 0, code: str = "", effect: Effect = Effect.REFUSED
-    ) -> None:
+    def __init__(self, sentence: str, *, status: int = 0, code: str = "", effect: Effect = Effect.REFUSED) -> None:
         super().__init__(sentence, effect=effect)
         self.status = status
         self.code = code

@@ -1,14 +1,20 @@
 """What the engine needs of the outside: providers, a store, Slack, the data folder. Written down as protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from bot.domain.approvals import Answer, Group, Prompt, Rule
 from bot.domain.arguments import Arguments, DataRule
-from bot.domain.jobs import RemoteStatus
-from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
+from bot.domain.changes import Change, Notice, Say
+from bot.domain.contents import Content
+from bot.domain.health import ServiceHealth
+from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
+from bot.domain.pace import Pace
+from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import ProviderError
 
 
@@ -105,6 +111,9 @@ class Provider(Protocol):
     async def start(self, plan: Plan, claim: Mapping[str, Json], file: Path | None) -> str | None:
         """Start once; never repeat. The service's id, or None where it accepts without naming one."""
 
+    def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:
+        """Pure: the service's id, where it is known before the start's answer; None where only the answer names it."""
+
     async def find(self, plan: Plan, claim: Mapping[str, Json], last: Found | None) -> Found:
         """Look whether a start with an unclear answer took effect; also for an accepted one without an id."""
 
@@ -137,3 +146,256 @@ class Provider(Protocol):
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
         """Pure: the trainings that the words of `/status PROVIDER REF…` may mean, in the order to try them."""
+
+
+class Work(StrEnum):
+    """What may be due for a job, each with the states in which it is."""
+
+    CHECK = "check"
+    LAUNCH = "launch"
+    SETTLE = "settle"
+    POLL = "poll"
+    PROMOTE = "promote"
+    COLLECT = "collect"
+
+
+DUE_IN: Mapping[Work, frozenset[JobState]] = {
+    Work.CHECK: frozenset({JobState.CHECKING}),
+    Work.LAUNCH: frozenset({JobState.APPROVED}),
+    Work.SETTLE: frozenset({JobState.UNSURE}),
+    Work.POLL: frozenset({*AT_SERVICE, JobState.DONE}),
+    Work.PROMOTE: frozenset({JobState.PROMOTING, JobState.UNSURE_SWITCH}),
+    Work.COLLECT: frozenset({JobState.OFFERED}),
+}
+
+
+class Asked(StrEnum):
+    """What became of a request."""
+
+    NEW = "new"
+    SAME = "same"  # an equal wish is at most a minute old and still alive
+    BUSY = "busy"  # the service trains this model already, and takes one training at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """How a request was answered, and the job that was made or stands in the way."""
+
+    asked: Asked
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs of the history. `text` is looked for in model, id and parameters; empty fields do not filter."""
+
+    place: str = ""
+    user: str = ""
+    provider: str = ""
+    states: frozenset[JobState] = frozenset()
+    since: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """An answer to a prompt. `digest` is what the button carried; `url` (a secret) lets us answer later."""
+
+    id: str
+    prompt_id: str
+    digest: str
+    answer: Answer
+    actor: Actor
+    at: datetime
+    reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A question to a service about one training, to be answered through `url` (a secret, good for 30 minutes)."""
+
+    id: str
+    provider: str
+    words: Mapping[str, str]
+    actor: Actor
+    channel: str
+    url: str
+    asked_at: datetime
+
+
+class Store(Protocol):
+    """Everything that is kept. Each method is one transaction; when it returns, it is on disk."""
+
+    async def request(
+        self, change: Change, *, same_since: datetime, is_exclusive: bool, is_again: bool = False, url: str = ""
+    ) -> Answered:
+        """Keep a new job. The same request key is answered the same; `is_again` skips the look for an equal wish."""
+
+    async def asked_for(self, request_key: str) -> TrainRequest | None:
+        """The wish that was answered with SAME under this key."""
+
+    async def claim_due(self, work: Work, now: datetime, lease_until: datetime, limit: int) -> list[Job]:
+        """The jobs whose turn it is, earliest first; nobody else gets them until the lease is over."""
+
+    async def apply(self, changes: Sequence[Change]) -> list[bool]:
+        """Write all changes in one transaction; False for each whose job had moved on, which then leaves no trace."""
+
+    async def resume(self, now: datetime) -> None:
+        """After a restart: leases and taken notices of the former process are free, what was in flight is in doubt."""
+
+    async def job(self, job_id: str) -> Job | None: ...
+
+    async def jobs(self, wanted: JobFilter, *, offset: int = 0, limit: int = 20) -> list[Job]:
+        """Newest first."""
+
+    async def in_states(self, states: frozenset[JobState]) -> list[Job]: ...
+
+    async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
+        """The living job that follows this training."""
+
+    async def transitions(self, job_id: str) -> list[Transition]: ...
+
+    async def prompts(self, job_id: str) -> list[Prompt]:
+        """Oldest first."""
+
+    async def prompt(self, prompt_id: str) -> Prompt | None: ...
+
+    async def open_prompts(self) -> list[Prompt]: ...
+
+    async def keep_click(self, click: Click) -> None:
+        """Hold a click until the groups that decide it are read. The same person's click is held once per prompt."""
+
+    async def kept_clicks(self) -> list[Click]: ...
+
+    async def drop_click(self, click_id: str) -> None: ...
+
+    async def groups(self, ids: Sequence[str]) -> Mapping[str, Group]: ...
+
+    async def save_group(self, group: Group) -> None: ...
+
+    async def health(self) -> Mapping[str, ServiceHealth]: ...
+
+    async def save_health(self, health: ServiceHealth, notices: Sequence[Notice]) -> None: ...
+
+    async def inquire(self, inquiry: Inquiry) -> None: ...
+
+    async def inquiries(self) -> list[Inquiry]: ...
+
+    async def end_inquiry(self, inquiry_id: str, notice: Notice | None) -> None: ...
+
+    async def tell(self, notices: Sequence[Notice]) -> None: ...
+
+    async def take_notices(self, now: datetime, limit: int) -> list[Notice]:
+        """Due notices, at most one a lane, oldest first. From now on each counts as possibly sent."""
+
+    async def notice(self, key: str) -> Notice | None: ...
+
+    async def sent(self, notice: Notice, *, ts: str, channel: str) -> None: ...
+
+    async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None: ...
+
+    async def hold(self, notice: Notice, error: str, told: Notice | None) -> None:
+        """The conversation does not take it: keep it, with all that follows in its lane, until `release`."""
+
+    async def drop(self, notice: Notice, error: str) -> None: ...
+
+    async def release(self, place: str, *, job_id: str | None = None, to: str = "") -> list[str]:
+        """Free what is held for a conversation (or one job), moved `to` another where given; the jobs' ids."""
+
+    async def reply_url(self, job_id: str, now: datetime) -> str | None:
+        """The response_url of the command that made the job, while it still works."""
+
+    async def forget_urls(self, before: datetime) -> None: ...
+
+
+class Messenger(Protocol):
+    """Slack, as far as the engine needs it. Raises MessengerError (see `bot.errors`)."""
+
+    async def post(
+        self, channel: str, content: Content, *, notice_id: str, thread_ts: str | None = None, broadcast: bool = False
+    ) -> str:
+        """Post one message that carries the notice's id as metadata; its ts. AmbiguousSendError: look, then repeat."""
+
+    async def edit(self, channel: str, ts: str, content: Content) -> None: ...
+
+    async def find(self, channel: str, notice_id: str, *, since: datetime, thread_ts: str | None) -> str | None:
+        """The ts of the message that carries this notice's id, from `since` on; None if there surely is none."""
+
+    async def open_dm(self, user: str) -> str:
+        """The conversation id of a person's direct message."""
+
+    async def answer(self, url: str, say: Say) -> None:
+        """Answer a command or click through its response_url."""
+
+    async def members(self, group: str) -> frozenset[str]: ...
+
+
+class Files(Protocol):
+    """The data folder and the spool. Every method blocks: call it in a thread."""
+
+    spool: Path
+
+    def choose(self, source: str | None, model: str, suffixes: tuple[str, ...]) -> str:
+        """The name in the data folder that is meant; DataError where none, several, or none of that name."""
+
+    def copy(self, role: str, name: str) -> SourceFile:
+        """Copy into the spool under the SHA-256 of the content; DataError for an empty or too large file."""
+
+    def spooled(self, sha256: str) -> Path: ...
+
+    def result(self, job_id: str) -> Path: ...
+
+
+class Providers(Protocol):
+    """The configured providers."""
+
+    def get(self, name: str) -> Provider:
+        """UsageError for an unknown name, NotConfiguredError for one without credentials."""
+
+    def configured(self) -> Mapping[str, Provider]: ...
+
+    def missing(self) -> Mapping[str, str]:
+        """Those without credentials, with the sentence that says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who decides what, from the configuration."""
+
+    rule: Rule = Rule()
+    gated_starts: frozenset[str] = frozenset()
+    expires_after: timedelta = timedelta(hours=168)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times after which something is done. Each has a setting."""
+
+    pace: Pace
+    watch: timedelta = timedelta(hours=72)
+    settle: timedelta = timedelta(seconds=120)
+    live: timedelta = timedelta(minutes=60)
+    lost: timedelta = timedelta(minutes=10)
+    held: timedelta = timedelta(hours=24)
+    card: timedelta = timedelta(seconds=30)
+    same: timedelta = timedelta(seconds=60)
+    step: timedelta = timedelta(seconds=60)
+    upload: timedelta = timedelta(minutes=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick."""
+
+    store: Store
+    providers: Providers
+    messenger: Messenger
+    files: Files
+    policy: Policy
+    limits: Limits
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    nudge: Callable[[str], None]
+    spawn: Callable[[str, Coroutine[Any, Any, None]], None]
+    alarm_channel: str = ""

@@ -1,1 +1,1 @@
-"""The only SQL of the project."""
+"""The only SQL: jobs, their moves, prompts and the outbox in one SQLite file."""

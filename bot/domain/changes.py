@@ -1,9 +1,9 @@
 """What a step writes: a moved job, its transition, the prompt it opens or closes, and the messages to tell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from collections.abc import Mapping
 
 from bot.domain.approvals import Prompt
 from bot.domain.jobs import Job, Transition
@@ -26,20 +26,48 @@ class NoticeKind(StrEnum):
 class Notice:
     """One message to be delivered. `key` is unique: the same thing is never told twice.
 
-    `channel` is a conversation, or for TOLD empty. `body` says what to render (the seq of a transition, the id of a
-    prompt, a text); the rest is read from the store at the moment of sending.
+    A notice of a job goes to the job's place, one without a job to `channel`. `body` says what to render (the seq of a
+    transition, the id of a prompt, a text); the rest is read from the store at the moment of sending. `in_doubt`: an
+    earlier attempt may have posted it, so it is looked up first. `is_held`: its conversation does not take it. Notices
+    of one `lane` go out one after the other.
     """
 
     id: str
     key: str
     kind: NoticeKind
+    lane: str
+    try_at: datetime
     job_id: str | None = None
     channel: str = ""
     body: Mapping[str, Json] = field(default_factory=dict)
-    try_at: datetime
     attempts: int = 0
     first_tried_at: datetime | None = None
+    in_doubt: bool = False
+    is_held: bool = False
     sent_ts: str | None = None
+    sent_to: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A button in an answer. `action` is what it does, `value` what it is about."""
+
+    label: str
+    action: str
+    value: str
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """An answer that only the person who asked sees."""
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+
+
+NOTHING = Say(text="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +83,3 @@ class Change:
     opens: tuple[Prompt, ...] = ()
     closes: tuple[Prompt, ...] = ()
     notices: tuple[Notice, ...] = ()
-
-

@@ -166,7 +166,8 @@ class Job:
 
     `claim` is what was read at the service right before the start, so that it can be found afterwards; `remote_id` is
     the service's id once known; `switch` is what was live before the switch (empty: nothing was sent yet).
-    `act_at` is when the next step is due, None when nobody has to do anything. `look` is unversioned.
+    `act_at` is when the next step is due, None when nobody has to do anything. `place` is the conversation that holds
+    its card (`U…` until that person's direct message is opened). `look` is unversioned.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Job:
     state: JobState
     created_at: datetime
     state_at: datetime
+    place: str = ""
     version: int = 1
     previous: JobState | None = None
     plan: Plan | None = None
@@ -216,9 +218,7 @@ def advance(job: Job, event: Event, *, at: datetime, actor: Actor, reason: str =
     if new is None:
         raise IllegalMoveError(f"Job {job.id} is {job.state.value}; it cannot be said that it {event.value}.")
     look = replace(job.look, looks=0, failures=0, error="", lost=0, lost_since=None)
-    moved = replace(
-        job, state=new, previous=job.state, state_at=at, version=job.version + 1, act_at=at, look=look
-    )
+    moved = replace(job, state=new, previous=job.state, state_at=at, version=job.version + 1, act_at=at, look=look)
     transition = Transition(
         job_id=job.id, seq=moved.version, at=at, old=job.state, new=new, event=event, actor=actor, reason=reason
     )

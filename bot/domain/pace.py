@@ -19,4 +19,5 @@ def next_look(pace: Pace, age: timedelta) -> timedelta:
 
 def after_failure(pace: Pace, failures: int) -> timedelta:
     """Doubles with every failure in a row, up to four times the longest pace."""
-    return min(pace.shortest * 2 ** min(failures, 16), pace.longest * 4)
+    doubled: timedelta = pace.shortest * (1 << min(failures, 16))
+    return min(doubled, pace.longest * 4)

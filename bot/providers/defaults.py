@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.domain.arguments import DataRule
 from bot.domain.jobs import RemoteStatus
-from bot.domain.requests import Json, Payload, SourceFile, TrainRequest
+from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Watched
 
@@ -22,6 +22,9 @@ class Defaults(ABC):
         return None
 
     def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload | None:
+        return None
+
+    def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:
         return None
 
     @abstractmethod

@@ -1,0 +1,50 @@
+"""What a message shows, as values: the edge turns them into Slack's blocks at the moment of sending."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.domain.approvals import Prompt
+from bot.domain.changes import Button
+from bot.domain.jobs import Job, Transition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The one card of a job. `notes` are sentences on what the state means here; `last` is the latest move."""
+
+    job: Job
+    title: str
+    last: Transition | None
+    notes: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One move, as a line in the card's thread. An end mentions who asked."""
+
+    job: Job
+    title: str
+    transition: Transition
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A prompt with what it is about; closed in place when it is no longer open."""
+
+    prompt: Prompt
+    job: Job
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A plain sentence."""
+
+    text: str
+
+
+Content: TypeAlias = Card | Line | Question | Note

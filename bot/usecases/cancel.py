@@ -1,0 +1,89 @@
+"""Ending a training before its time, and taking up again what had ended."""
+
+from dataclasses import replace
+
+from bot.domain.approvals import Standing, Subject, Verdict, is_approver_or
+from bot.domain.changes import Change, Say
+from bot.domain.jobs import AT_SERVICE, Event, Job, JobState
+from bot.domain.requests import Actor
+from bot.errors import RefusedError
+from bot.ports import Deps
+from bot.usecases.moves import move, withdraw_open
+from bot.usecases.prompting import ask, electorate
+
+_BEFORE_THE_START = frozenset({JobState.CHECKING, JobState.PROPOSED, JobState.APPROVED})
+_MOVED_ON = "The training has moved on in the meantime; look at its card."
+
+
+async def cancel(deps: Deps, job_id: str, actor: Actor) -> Say:
+    """End a training: at once before its start, through the service after it. The requester or an approver may."""
+    job = await _job_for(deps, job_id, actor)
+    if job.state in _BEFORE_THE_START:
+        closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training was cancelled.")
+        change = move(deps, job, Event.CANCEL, actor=actor, reason="Nothing was started.", closes=closes)
+        return await _write(deps, change, "Cancelled; nothing was started.")
+    if job.state is JobState.CANCELLING:
+        return Say(text="It is being cancelled already.")
+    if job.state not in AT_SERVICE or not _can_cancel(deps, job):
+        raise RefusedError(_why_not(deps, job))
+    notes = {key: value for key, value in job.look.notes.items() if key != "cancel_sent"}
+    change = move(deps, job, Event.STOP, actor=actor, look=replace(job.look, notes=notes))
+    return await _write(deps, change, "The service is asked to stop; the card tells when it has.")
+
+
+async def offer_again(deps: Deps, job_id: str, actor: Actor) -> Say:
+    """Offer a switch again that was rejected or ran out."""
+    job = await _job_for(deps, job_id, actor)
+    if not job.was_offered:
+        raise RefusedError("There is no offer to make again.")
+    change = move(deps, job, Event.OFFER_AGAIN, actor=actor, opens=[ask(deps, job, Subject.PROMOTE)], act_at=None)
+    return await _write(deps, change, "Offered again.")
+
+
+async def keep_watching(deps: Deps, job_id: str, actor: Actor) -> Say:
+    """Go on watching a training that only our reading of an undocumented word called failed."""
+    job = await _job_for(deps, job_id, actor)
+    provider = deps.providers.get(job.request.provider)
+    if job.state is not JobState.FAILED or not provider.powers.failed_is_a_reading or job.remote_id is None:
+        raise RefusedError("There is nothing to keep watching.")
+    look = replace(job.look, limit_at=deps.now() + deps.limits.watch)
+    change = move(deps, job, Event.WATCH_ON, actor=actor, look=look)
+    return await _write(deps, change, "It is watched on.")
+
+
+async def _job_for(deps: Deps, job_id: str, actor: Actor) -> Job:
+    job = await deps.store.job(job_id)
+    if job is None or job.request.actor.team != actor.team:
+        raise RefusedError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.")
+    voters = await electorate(deps, deps.policy.rule)
+    verdict = is_approver_or(actor, job.request.actor, voters, deps.now())
+    if verdict.standing is not Standing.ALLOWED:
+        raise RefusedError(_explain(deps, verdict))
+    return job
+
+
+def _explain(deps: Deps, verdict: Verdict) -> str:
+    if verdict.standing is Standing.UNKNOWN:
+        deps.nudge("groups")
+        return "The approvers' groups are being read; please press again in a moment."
+    return verdict.why
+
+
+def _can_cancel(deps: Deps, job: Job) -> bool:
+    return deps.providers.get(job.request.provider).powers.cancel
+
+
+def _why_not(deps: Deps, job: Job) -> str:
+    if job.has_ended:
+        return f"It has ended already: {job.state.value}."
+    if job.state in AT_SERVICE:
+        title = deps.providers.get(job.request.provider).title
+        return f"{title} offers no way to cancel a training that runs."
+    return "It cannot be cancelled at this very moment; please look at its card."
+
+
+async def _write(deps: Deps, change: Change, done: str) -> Say:
+    [is_ours] = await deps.store.apply([change])
+    for tick in ("poll", "deliver"):
+        deps.nudge(tick)
+    return Say(text=done if is_ours else _MOVED_ON)

@@ -1,0 +1,59 @@
+"""The check of a new job: copy its data, read it, make the plan. Nothing starts before it passed."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.approvals import Subject
+from bot.domain.changes import Change
+from bot.domain.jobs import Event, Job
+from bot.domain.requests import Plan
+from bot.errors import DataError, UsageError
+from bot.ports import Deps, Work
+from bot.usecases.moves import card_key, move, note, redraw
+from bot.usecases.prompting import ask
+
+AT_ONCE = 4
+
+
+async def check_due(deps: Deps) -> None:
+    """Tick: check the jobs that wait for it."""
+    lease = deps.now() + deps.limits.upload
+    for job in await deps.store.claim_due(Work.CHECK, deps.now(), lease, AT_ONCE):
+        deps.spawn(job.id, check(deps, job))
+
+
+async def check(deps: Deps, job: Job) -> None:
+    """Check one job and move it on."""
+    try:
+        plan = await asyncio.to_thread(make_plan, deps, job)
+    except (DataError, UsageError) as error:
+        change = move(deps, job, Event.REFUSE, reason=f"{error} Nothing was sent.")
+    except OSError as error:
+        change = _later(deps, job, f"The data cannot be read at the moment ({error.strerror}).")
+    else:
+        change = _passed(deps, job, plan)
+    await deps.store.apply([change])
+    deps.nudge("launch")
+    deps.nudge("deliver")
+
+
+def make_plan(deps: Deps, job: Job) -> Plan:
+    """What exactly will be sent. Blocks: reads the whole of the data."""
+    provider = deps.providers.get(job.request.provider)
+    files = {role: deps.files.copy(role, name) for role, name in job.request.data.items()}
+    payload = provider.prepare(job.request, files, deps.files.spool)
+    return provider.plan(job.request, payload)
+
+
+def _passed(deps: Deps, job: Job, plan: Plan) -> Change:
+    planned = replace(job, plan=plan)
+    if job.request.provider in deps.policy.gated_starts:
+        return move(deps, planned, Event.PROPOSE, opens=[ask(deps, planned, Subject.START)])
+    return move(deps, planned, Event.PASS)
+
+
+def _later(deps: Deps, job: Job, error: str) -> Change:
+    look = replace(job.look, failures=job.look.failures + 1, error=error)
+    drawn = redraw(deps, job.id, card_key(job.id))
+    return note(deps, job, look=look, act_at=deps.now() + timedelta(seconds=30), notices=[drawn])

@@ -1,0 +1,164 @@
+"""The outbox goes out: each message once, rendered from the store at that moment.
+
+A message whose fate is unclear is looked up by the id in its metadata before it is sent again.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.changes import Button, Notice, NoticeKind, Say
+from bot.domain.contents import Content, Line, Note
+from bot.domain.jobs import ENDS, Job
+from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from bot.ports import Deps
+from bot.usecases.cards import about, card
+from bot.usecases.moves import card_key, tell_person
+from bot.usecases.prompting import question
+
+log = structlog.get_logger()
+AT_ONCE = 50
+HOLDING = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
+"""Slack's words for a conversation in which the bot may not post."""
+_LOOK_BACK = timedelta(seconds=60)
+_LONGEST_WAIT = timedelta(minutes=5)
+
+
+async def deliver_due(deps: Deps) -> None:
+    """Tick: send what is waiting, one message a job at a time."""
+    taken = await deps.store.take_notices(deps.now(), AT_ONCE)
+    for notice in taken:
+        deps.spawn(f"notice:{notice.id}", deliver(deps, notice))
+
+
+async def deliver(deps: Deps, notice: Notice) -> None:
+    """Send one notice and note what became of it."""
+    try:
+        await _send(deps, notice)
+    except AmbiguousSendError as error:
+        await deps.store.put_back(notice, try_at=_later(deps, notice), in_doubt=True, error=str(error))
+    except MessengerBusyError as error:
+        try_at = deps.now() + timedelta(seconds=error.retry_after)
+        await deps.store.put_back(notice, try_at=try_at, in_doubt=notice.in_doubt, error=str(error))
+    except MessengerError as error:
+        await _refused(deps, notice, error)
+    else:
+        deps.nudge("deliver")
+
+
+async def _send(deps: Deps, notice: Notice) -> None:
+    if notice.kind is NoticeKind.TOLD:
+        await _answer(deps, notice)
+    elif notice.kind is NoticeKind.REDRAW:
+        await _redraw(deps, notice)
+    else:
+        await _post(deps, notice)
+
+
+async def _answer(deps: Deps, notice: Notice) -> None:
+    buttons = tuple(Button(**button) for button in notice.body.get("buttons", ()))
+    await deps.messenger.answer(notice.body["url"], Say(text=notice.body["text"], buttons=buttons))
+    await deps.store.sent(notice, ts="", channel="")
+
+
+async def _post(deps: Deps, notice: Notice) -> None:
+    job = await deps.store.job(notice.job_id) if notice.job_id else None
+    channel = await _channel(deps, notice, job)
+    thread = await _thread(deps, notice)
+    content = await _content(deps, notice, job)
+    ts = await _sent_before(deps, notice, channel, thread)
+    if ts is None:
+        ts = await deps.messenger.post(
+            channel,
+            content,
+            notice_id=notice.id,
+            thread_ts=thread,
+            broadcast=notice.kind is NoticeKind.END and thread is not None,
+        )
+    await deps.store.sent(notice, ts=ts, channel=channel)
+    if notice.kind is NoticeKind.CARD:
+        deps.nudge("launch")
+
+
+async def _channel(deps: Deps, notice: Notice, job: Job | None) -> str:
+    place = job.place if job else notice.channel
+    return await deps.messenger.open_dm(place) if place.startswith(("U", "W")) else place
+
+
+async def _thread(deps: Deps, notice: Notice) -> str | None:
+    if notice.kind not in (NoticeKind.LINE, NoticeKind.END) or notice.job_id is None:
+        return None
+    posted = await deps.store.notice(card_key(notice.job_id))
+    return posted.sent_ts if posted else None
+
+
+async def _sent_before(deps: Deps, notice: Notice, channel: str, thread: str | None) -> str | None:
+    """Has an earlier attempt, whose answer was lost, posted it after all?"""
+    if not notice.in_doubt or notice.first_tried_at is None:
+        return None
+    since = notice.first_tried_at - _LOOK_BACK
+    return await deps.messenger.find(channel, notice.id, since=since, thread_ts=thread)
+
+
+async def _redraw(deps: Deps, notice: Notice) -> None:
+    posted = await deps.store.notice(notice.body["target"])
+    if posted is not None and posted.sent_ts:
+        job = await deps.store.job(posted.job_id) if posted.job_id else None
+        await deps.messenger.edit(posted.sent_to, posted.sent_ts, await _content(deps, posted, job))
+    await deps.store.sent(notice, ts="", channel="")
+
+
+async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content:
+    """What a notice shows, as of now."""
+    if job is None or "text" in notice.body:
+        return Note(text=notice.body["text"])
+    if notice.kind is NoticeKind.CARD:
+        return await card(deps, job)
+    if notice.kind is NoticeKind.PROMPT:
+        prompt = await deps.store.prompt(notice.body["prompt"])
+        return question(deps, prompt, job) if prompt else Note(text="")
+    return await _line(deps, notice, job)
+
+
+async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
+    transitions = await deps.store.transitions(job.id)
+    [transition] = [one for one in transitions if one.seq == notice.body["seq"]]
+    title, _ = about(deps, job.request.provider)
+    return Line(job=job, title=title, transition=transition, is_end=transition.new in ENDS)
+
+
+async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
+    """Slack surely did not take it. A card waits for its requester to find it a place; other messages are dropped."""
+    if error.code in HOLDING and notice.kind in (NoticeKind.CARD, NoticeKind.PROMPT) and notice.job_id:
+        await _hold(deps, notice, error)
+        return
+    log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
+    await deps.store.drop(notice, str(error))
+    deps.nudge("deliver")
+
+
+async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
+    job = await deps.store.job(notice.job_id) if notice.job_id else None
+    url = await deps.store.reply_url(job.id, deps.now()) if job else None
+    told = tell_person(deps, url, _ways_on(job)) if job and url else None
+    await deps.store.hold(notice, error.code, told)
+    deps.nudge("deliver")
+
+
+def _ways_on(job: Job) -> dict[str, object]:
+    """The sentence and the buttons for somebody whose training is held because its card has no place."""
+    dm = {"label": "Use my DM", "action": "use_dm", "value": job.id}
+    if job.place.startswith("D"):
+        return {"text": _held_text(job, "in this conversation"), "buttons": [dm]}
+    here = {"label": "Post here", "action": "post_here", "value": job.id}
+    ways = "Two ways on: type `/invite @switchyard` and press *Post here*, or press *Use my DM*."
+    text = f"{_held_text(job, 'here')} {ways}"
+    return {"text": text, "buttons": [here, dm]}
+
+
+def _held_text(job: Job, where: str) -> str:
+    return f"Switchyard may not post {where}, so training `{job.id}` is held and nothing was started."
+
+
+def _later(deps: Deps, notice: Notice) -> datetime:
+    return deps.now() + min(timedelta(seconds=1) * (1 << min(notice.attempts, 9)), _LONGEST_WAIT)

@@ -1,0 +1,53 @@
+"""Who is in the user groups that may approve, and the clicks that wait for that."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.approvals import Group, Standing
+from bot.errors import MessengerError
+from bot.ports import Click, Deps
+from bot.usecases.decide import decide, standing_of
+from bot.usecases.moves import tell_person
+
+READ_EVERY = timedelta(seconds=60)
+
+
+async def read_groups(deps: Deps) -> None:
+    """Tick: while a prompt is open, keep the copies of its groups fresh; then decide the clicks that waited."""
+    clicks = await deps.store.kept_clicks()
+    if deps.policy.rule.groups and (clicks or await deps.store.open_prompts()):
+        known = await deps.store.groups(deps.policy.rule.groups)
+        for id_ in deps.policy.rule.groups:
+            await _read(deps, known.get(id_, Group(id=id_)))
+    for click in clicks:
+        await _decide_waiting(deps, click)
+
+
+async def forget_members(deps: Deps, group_id: str) -> None:
+    """A group has changed: the copy is no longer good."""
+    known = await deps.store.groups([group_id])
+    if group_id in known:
+        await deps.store.save_group(Group(id=group_id))
+        deps.nudge("groups")
+
+
+async def _read(deps: Deps, group: Group) -> None:
+    if group.is_fresh(deps.now(), READ_EVERY):
+        return
+    try:
+        members = await deps.messenger.members(group.id)
+    except MessengerError:
+        await deps.store.save_group(replace(group, failing_since=group.failing_since or deps.now()))
+    else:
+        await deps.store.save_group(Group(id=group.id, members=members, read_at=deps.now()))
+
+
+async def _decide_waiting(deps: Deps, click: Click) -> None:
+    """The click counts as pressed now: the policy of this moment decides. It is kept until it can be decided."""
+    if await standing_of(deps, click.prompt_id, click.actor) is Standing.UNKNOWN:
+        return
+    said = await decide(deps, click)
+    await deps.store.drop_click(click.id)
+    if click.url:
+        await deps.store.tell([tell_person(deps, click.url, {"text": said.text}, key=f"click:{click.id}")])
+    deps.nudge("deliver")

@@ -1,0 +1,194 @@
+"""Asking a service about one training, also one that was started elsewhere, and following it from then on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.domain.approvals import Standing, may_decide
+from bot.domain.changes import Button, Say
+from bot.domain.jobs import Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.requests import Actor, TrainRequest, digest
+from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
+from bot.ports import Answered, Deps, Inquiry, JobFilter, Provider, Reference, Watched
+from bot.usecases.looking import within
+from bot.usecases.moves import first_change, tell_person
+from bot.usecases.prompting import electorate
+from bot.usecases.request import new_job
+
+_READINGS: Mapping[Phase, str] = {
+    Phase.QUEUED: "it waits",
+    Phase.RUNNING: "it runs",
+    Phase.STOPPING: "it is being stopped",
+    Phase.TRAINED: "it is trained",
+    Phase.FAILED: "it failed",
+    Phase.CANCELLED: "it was cancelled",
+}
+_TOO_LATE = timedelta(minutes=30)
+FORCED = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One question to a service. `key` is the delivery's, so that a repeated delivery asks once."""
+
+    key: str
+    provider: str
+    words: Mapping[str, str]
+    actor: Actor
+    channel: str
+    url: str
+
+
+async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> Say:
+    """Take the question; the answer follows through the response_url. Raises UsageError for wrong words.
+
+    A service whose looks may publish is not asked without a further click: what is kept here is told instead.
+    """
+    provider = deps.providers.get(asking.provider)
+    [first, *_] = provider.references(asking.words)
+    if provider.powers.look_publishes and not may_publish:
+        return await _history_instead(deps, provider, first, asking)
+    if may_publish:
+        await _check_start_rule(deps, asking)
+    inquiry = Inquiry(
+        id=asking.key,
+        provider=asking.provider,
+        words=asking.words,
+        actor=asking.actor,
+        channel=asking.channel,
+        url=asking.url,
+        asked_at=deps.now(),
+    )
+    await deps.store.inquire(inquiry)
+    deps.nudge("inquire")
+    return Say(text=f"Asking {provider.title} …")
+
+
+async def inquire_due(deps: Deps) -> None:
+    """Tick: put the waiting questions to the services."""
+    for inquiry in await deps.store.inquiries():
+        deps.spawn(f"inquiry:{inquiry.id}", _answer(deps, inquiry))
+
+
+async def watch(deps: Deps, asking: Asking, index: int) -> tuple[Say, Job | None]:
+    """Follow a training that was started elsewhere, as a job of whoever pressed."""
+    provider = deps.providers.get(asking.provider)
+    references = provider.references(asking.words)
+    if not 0 <= index < len(references):
+        raise UsageError("That training cannot be watched: its name is not complete.")
+    reference = references[index]
+    living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
+    if living is not None:
+        return Say(text=f"It is watched already, as `{living.id}`."), living
+    answer = await _keep(deps, asking, provider, reference)
+    deps.nudge("poll")
+    deps.nudge("deliver")
+    return Say(text=f"Watching it as `{answer.job.id}`; its card follows."), answer.job
+
+
+async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Reference) -> Answered:
+    wish = [asking.channel, provider.name, reference.model, reference.remote_id, asking.key]
+    request = TrainRequest(
+        request_key=f"watch:{digest(wish)}",
+        provider=provider.name,
+        model=reference.model,
+        params=reference.params,
+        actor=asking.actor,
+        channel=asking.channel,
+    )
+    look = Look(limit_at=deps.now() + deps.limits.watch)
+    job = replace(new_job(deps, request, JobState.QUEUED), remote_id=reference.remote_id, look=look)
+    change = first_change(deps, job, actor=asking.actor, reason="Started elsewhere; watched from now on.")
+    return await deps.store.request(change, same_since=deps.now(), is_exclusive=False, is_again=True)
+
+
+async def _check_start_rule(deps: Deps, asking: Asking) -> None:
+    """Looking publishes here, so it falls under the rule for starts: who may approve one may look."""
+    if asking.provider not in deps.policy.gated_starts:
+        return
+    voters = await electorate(deps, deps.policy.rule)
+    verdict = may_decide(asking.actor, Actor(), voters, deps.now())
+    if verdict.standing is not Standing.ALLOWED:
+        raise RefusedError(verdict.why)
+
+
+async def _history_instead(deps: Deps, provider: Provider, reference: Reference, asking: Asking) -> Say:
+    kept = await deps.store.jobs(JobFilter(provider=provider.name), limit=200)
+    ours = [job for job in kept if job.request.model == reference.model]
+    known = (
+        f"Switchyard's last training of it is `{ours[0].id}`, {ours[0].state.value}."
+        if ours
+        else ("It was not started here.")
+    )
+    if ours and ours[0].look.status is not None:
+        known += f" {provider.title} last said `{ours[0].look.status.word}`."
+    value = "|".join([provider.name, *asking.words.values()])
+    button = Button(label="Look: publishes the model if it is finished", action=FORCED, value=value)
+    text = f"*{provider.title} `{reference.model}`* {known} Asking {provider.title} would publish a finished model."
+    return Say(text=text, buttons=(button,))
+
+
+async def _answer(deps: Deps, inquiry: Inquiry) -> None:
+    if deps.now() - inquiry.asked_at >= _TOO_LATE:
+        await deps.store.end_inquiry(inquiry.id, None)
+        return
+    body = await _find_out(deps, inquiry)
+    notice = tell_person(deps, inquiry.url, body, key=f"inquiry:{inquiry.id}")
+    await deps.store.end_inquiry(inquiry.id, notice)
+    deps.nudge("deliver")
+
+
+async def _find_out(deps: Deps, inquiry: Inquiry) -> dict[str, object]:
+    """The answer as the body of a notice: a text, and a button to watch what runs."""
+    provider = deps.providers.get(inquiry.provider)
+    references = await _likeliest_first(deps, provider, provider.references(inquiry.words))
+    error: ProviderError | None = None
+    for index, reference in references:
+        try:
+            status = await within(deps.limits.step, provider.title, provider.status(_as_watched(reference)))
+        except ProviderError as failure:
+            error = failure if error is None or not isinstance(failure, NotFoundError) else error
+        else:
+            return await _told(deps, inquiry, provider, (index, reference), status)
+    return {"text": str(error) if error else f"{provider.title} knows no such training."}
+
+
+async def _likeliest_first(
+    deps: Deps, provider: Provider, references: tuple[Reference, ...]
+) -> list[tuple[int, Reference]]:
+    """Where the words may mean several trainings, the one that our history knows."""
+    numbered = list(enumerate(references))
+    if len(numbered) == 1:
+        return numbered
+    kept = await deps.store.jobs(JobFilter(provider=provider.name), limit=1000)
+    known = {(job.request.model, job.remote_id) for job in kept}
+    return sorted(numbered, key=lambda pair: (pair[1].model, pair[1].remote_id) not in known)
+
+
+def _as_watched(reference: Reference) -> Watched:
+    return Watched(job_id="", model=reference.model, params=reference.params, remote_id=reference.remote_id)
+
+
+async def _told(
+    deps: Deps, inquiry: Inquiry, provider: Provider, numbered: tuple[int, Reference], status: RemoteStatus
+) -> dict[str, object]:
+    index, reference = numbered
+    living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
+    where = f" It is watched as `{living.id}`." if living else await _elsewhere(deps, provider, reference)
+    value = "|".join([provider.name, str(index), *inquiry.words.values()])
+    watchable = living is None and status.phase not in (Phase.FAILED, Phase.CANCELLED)
+    buttons = [{"label": "Watch", "action": "watch", "value": value}] if watchable else []
+    return {"text": _sentence(provider, reference, status) + where, "buttons": buttons}
+
+
+async def _elsewhere(deps: Deps, provider: Provider, reference: Reference) -> str:
+    kept = await deps.store.jobs(JobFilter(provider=provider.name, text=reference.model), limit=200)
+    ours = [job for job in kept if job.remote_id == reference.remote_id]
+    return f" It was started here as `{ours[0].id}`." if ours else " It was not started here."
+
+
+def _sentence(provider: Provider, reference: Reference, status: RemoteStatus) -> str:
+    reading = _READINGS[status.phase] if status.phase else "a word that we do not know"
+    progress = f", {status.progress:.0f} %" if status.progress is not None else ""
+    detail = f" {status.detail}" if status.detail else ""
+    return f"*{provider.title} `{reference.model}`* says `{status.word}`: {reading}{progress}.{detail}"

@@ -1,0 +1,105 @@
+"""The start of a training: reserve, start once, and afterwards only look.
+
+No service takes an idempotency key. So what the service holds is read first (the claim) and committed together with
+STARTING; a start whose answer is lost is never repeated but looked for (`settle`).
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from bot.domain.changes import Change
+from bot.domain.jobs import Event, Job
+from bot.errors import Effect, ProviderError, RejectedError
+from bot.ports import Deps, Work
+from bot.usecases.health import note_failure
+from bot.usecases.looking import failed_look, wait_after, within
+from bot.usecases.moves import card_key, move, note
+
+AT_ONCE = 8
+
+
+async def launch_due(deps: Deps) -> None:
+    """Tick: start the approved jobs."""
+    lease = deps.now() + deps.limits.upload
+    for job in await deps.store.claim_due(Work.LAUNCH, deps.now(), lease, AT_ONCE):
+        deps.spawn(job.id, launch(deps, job))
+
+
+async def launch(deps: Deps, job: Job) -> None:
+    """Start one job, if its card has found its place."""
+    wait = await _waits_for_card(deps, job)
+    if wait is not None:
+        await deps.store.apply([note(deps, job, look=job.look, act_at=deps.now() + wait)])
+        return
+    started = await _reserve(deps, job)
+    if started is not None:
+        await _start(deps, started)
+    deps.nudge("poll")
+    deps.nudge("settle")
+    deps.nudge("deliver")
+
+
+async def _waits_for_card(deps: Deps, job: Job) -> timedelta | None:
+    """How long to wait for the card, None to go ahead. A conversation that refuses the card holds the job."""
+    card = await deps.store.notice(card_key(job.id))
+    if card is None or card.sent_ts:
+        return None
+    if card.is_held:
+        return timedelta(seconds=30)
+    is_slow = deps.now() - job.state_at >= deps.limits.card
+    return None if is_slow else timedelta(seconds=1)
+
+
+async def _reserve(deps: Deps, job: Job) -> Job | None:
+    """Read the claim and commit STARTING with it; None where the job does not start now."""
+    provider = deps.providers.get(job.request.provider)
+    if job.plan is None:
+        return None
+    try:
+        claim = await within(deps.limits.step, provider.title, provider.reserve(job.plan, job.id))
+    except RejectedError as error:
+        starting = move(deps, job, Event.START)
+        refused = move(deps, starting.job, Event.REFUSE, reason=f"{error} Nothing was started.")
+        await deps.store.apply([starting, refused])
+        return None
+    except ProviderError as error:
+        await note_failure(deps, job.request.provider, error)
+        await deps.store.apply([failed_look(deps, job, error)])
+        return None
+    change = move(deps, job, Event.START, claim=claim, act_at=None)
+    [is_ours] = await deps.store.apply([change])
+    return change.job if is_ours else None
+
+
+async def _start(deps: Deps, job: Job) -> None:
+    """Send the start, once, and commit what became of it."""
+    provider = deps.providers.get(job.request.provider)
+    if job.plan is None or job.claim is None:
+        return
+    try:
+        start = provider.start(job.plan, job.claim, _file(deps, job))
+        remote_id = await within(deps.limits.upload, provider.title, start)
+    except ProviderError as error:
+        change = _not_started(deps, job, error)
+    else:
+        limit_at = deps.now() + deps.limits.watch
+        look = replace(job.look, limit_at=limit_at)
+        change = move(deps, job, Event.ACCEPT, remote_id=remote_id, look=look)
+    await deps.store.apply([change])
+
+
+def _file(deps: Deps, job: Job) -> Path | None:
+    payload = job.plan.payload if job.plan else None
+    return deps.files.spooled(payload.sha256) if payload else None
+
+
+def _not_started(deps: Deps, job: Job, error: ProviderError) -> Change:
+    if error.effect is Effect.REFUSED:
+        return move(deps, job, Event.REFUSE, reason=f"{error} Nothing was started.")
+    if error.effect is Effect.NONE:
+        tries = int(job.look.notes.get("launches", 0)) + 1
+        look = replace(job.look, error=str(error), notes={**job.look.notes, "launches": tries})
+        wait = wait_after(deps, tries, error)
+        return move(deps, job, Event.NOT_SENT, reason=str(error), look=look, act_at=deps.now() + wait, claim=None)
+    return move(deps, job, Event.DOUBT, reason=str(error))

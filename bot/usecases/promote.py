@@ -1,0 +1,156 @@
+"""The switch to a trained model: read what is live, send the switch once, and afterwards only look.
+
+What was live before is committed before the switch is sent; a switch whose answer is lost is never sent again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.approvals import Outcome, Prompt, Subject
+from bot.domain.changes import Change
+from bot.domain.jobs import Event, Job, JobState
+from bot.domain.pace import next_look
+from bot.domain.requests import Json
+from bot.errors import Effect, ProviderError, RejectedError
+from bot.ports import Deps, Provider, Work
+from bot.usecases.health import note_answer, note_failure
+from bot.usecases.looking import failed_look, wait_after, watched, within
+from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
+from bot.usecases.prompting import ask
+
+AT_ONCE = 4
+LOOKS = 3
+_SWITCHING = frozenset({JobState.PROMOTING, JobState.UNSURE_SWITCH})
+
+
+async def promote_due(deps: Deps) -> None:
+    """Tick: carry approved switches on."""
+    lease = deps.now() + 4 * deps.limits.step
+    for job in await deps.store.claim_due(Work.PROMOTE, deps.now(), lease, AT_ONCE):
+        deps.spawn(job.id, promote(deps, job))
+
+
+async def promote(deps: Deps, job: Job) -> None:
+    """One step of one switch."""
+    provider = deps.providers.get(job.request.provider)
+    if job.switch is None:
+        await _prepare_and_send(deps, provider, job)
+    elif job.state is JobState.PROMOTING and not job.switch.get("accepted_at"):
+        # The switch was about to be sent, or was sent, by a process that is gone.
+        await deps.store.apply([move(deps, job, Event.DOUBT, reason="Switchyard was stopped while it switched.")])
+        deps.nudge("promote")
+    else:
+        await deps.store.apply([await _look(deps, provider, job)])
+    deps.nudge("deliver")
+
+
+async def _prepare_and_send(deps: Deps, provider: Provider, job: Job) -> None:
+    if await _is_another_switching(deps, job):
+        await deps.store.apply([note(deps, job, look=job.look, act_at=deps.now() + deps.limits.pace.shortest)])
+        return
+    try:
+        before = await _survey(deps, provider, job)
+    except ProviderError as error:
+        await note_failure(deps, provider.name, error)
+        await deps.store.apply([failed_look(deps, job, error)])
+        return
+    switch = {"before": before, "sees": bool(before) and provider.can_see(watched(job))}
+    change = note(deps, job, look=job.look, switch=switch, act_at=deps.now() + 4 * deps.limits.step)
+    [is_ours] = await deps.store.apply([change])
+    if is_ours:
+        await deps.store.apply([await _send(deps, provider, change.job)])
+        deps.nudge("promote")
+
+
+async def _is_another_switching(deps: Deps, job: Job) -> bool:
+    """Switches of one model go one at a time: the earlier approval first."""
+    for other in await deps.store.in_states(_SWITCHING):
+        is_same_model = (other.request.provider, other.request.model) == (job.request.provider, job.request.model)
+        if other.id != job.id and is_same_model and (other.switch is not None or other.state_at < job.state_at):
+            return True
+    return False
+
+
+async def _survey(deps: Deps, provider: Provider, job: Job) -> Mapping[str, Json]:
+    """What is live now; nothing where that cannot be read, so that the switch is then "applied, not seen"."""
+    if not provider.can_see(watched(job)):
+        return {}
+    try:
+        return await within(deps.limits.step, provider.title, provider.survey(watched(job)))
+    except RejectedError:
+        return {}
+
+
+async def _send(deps: Deps, provider: Provider, job: Job) -> Change:
+    try:
+        await within(deps.limits.step, provider.title, provider.promote(watched(job)))
+    except ProviderError as error:
+        return _not_applied(deps, job, error)
+    if not _sees(job):
+        return move(deps, job, Event.APPLY, reason="Accepted by the service; that it serves cannot be seen from here.")
+    switch = {**(job.switch or {}), "accepted_at": deps.now().isoformat()}
+    drawn = [redraw(deps, job.id, card_key(job.id))]
+    return note(deps, job, look=job.look, switch=switch, act_at=deps.now() + deps.limits.pace.shortest, notices=drawn)
+
+
+def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
+    if error.effect is Effect.UNKNOWN:
+        return move(deps, job, Event.DOUBT, reason=str(error))
+    offered = replace(job, switch=None)
+    reason = f"{error} The switch was not applied."
+    return move(
+        deps, offered, Event.NOT_APPLIED, reason=reason, opens=[ask(deps, offered, Subject.PROMOTE)], act_at=None
+    )
+
+
+async def _look(deps: Deps, provider: Provider, job: Job) -> Change:
+    prompts = await deps.store.prompts(job.id)
+    if not _sees(job):
+        return _ask_what_happened(deps, job, prompts)
+    try:
+        before = (job.switch or {}).get("before", {})
+        is_live = await within(deps.limits.step, provider.title, provider.is_live(watched(job), before))
+    except ProviderError as error:
+        await note_failure(deps, provider.name, error)
+        return _after_failed_look(deps, job, prompts, error)
+    await note_answer(deps, provider.name)
+    if is_live:
+        return move(deps, job, Event.SEE, closes=withdraw_open(deps, prompts, "The new model was seen serving."))
+    return _not_seen_yet(deps, job, prompts)
+
+
+def _after_failed_look(deps: Deps, job: Job, prompts: list[Prompt], error: ProviderError) -> Change:
+    failed = failed_look(deps, job, error)
+    wait = wait_after(deps, failed.job.look.failures, error)
+    counted = _not_seen_yet(deps, failed.job, prompts)
+    if counted.transition is not None:
+        return counted
+    return replace(counted, job=replace(counted.job, act_at=deps.now() + wait))
+
+
+def _not_seen_yet(deps: Deps, job: Job, prompts: list[Prompt]) -> Change:
+    look = replace(job.look, at=deps.now(), looks=job.look.looks + 1)
+    looked = replace(job, look=look)
+    if job.state is JobState.UNSURE_SWITCH and look.looks >= LOOKS:
+        return _ask_what_happened(deps, looked, prompts)
+    if job.state is JobState.PROMOTING and deps.now() - job.state_at >= deps.limits.live:
+        return move(deps, looked, Event.APPLY, reason="Applied, not seen: the service still shows the former version.")
+    pause = deps.limits.settle / LOOKS if job.state is JobState.UNSURE_SWITCH else _pause(deps, job)
+    return note(deps, looked, look=look, act_at=deps.now() + min(pause, _pause(deps, job)))
+
+
+def _pause(deps: Deps, job: Job) -> timedelta:
+    return next_look(deps.limits.pace, deps.now() - job.state_at)
+
+
+def _ask_what_happened(deps: Deps, job: Job, prompts: list[Prompt]) -> Change:
+    """Ask one person, once. Where it can be seen, looking goes on while the person thinks."""
+    is_asked = any(one.subject is Subject.DID_SWITCH and one.outcome is Outcome.OPEN for one in prompts)
+    opens = [] if is_asked else [ask(deps, job, Subject.DID_SWITCH)]
+    act_at = deps.now() + deps.limits.pace.longest if _sees(job) else None
+    return note(deps, job, look=job.look, act_at=act_at, opens=opens)
+
+
+def _sees(job: Job) -> bool:
+    return bool((job.switch or {}).get("sees"))

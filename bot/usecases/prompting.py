@@ -1,0 +1,94 @@
+"""What is asked of people, and what exactly an answer is bound to."""
+
+from collections.abc import Mapping
+
+from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject
+from bot.domain.contents import Question
+from bot.domain.jobs import Job
+from bot.domain.requests import digest
+from bot.ports import Deps, Gate
+
+_CONSEQUENCES: Mapping[Subject, str] = {
+    Subject.DID_START: (
+        "The answer to the start was lost and {title} cannot tell whether it took effect. "
+        "Starting again may train twice; please look at {title} first."
+    ),
+    Subject.DID_SWITCH: (
+        "The answer to the switch was lost and it cannot be seen whether it was applied. "
+        "Please look at {title} and say what you see; nothing is sent by either answer."
+    ),
+    Subject.GO_ON: "This takes longer than the limit. Giving up only ends the watching; at {title} it may go on.",
+}
+
+
+def ask(deps: Deps, job: Job, subject: Subject) -> Prompt:
+    """A new prompt, bound to what it will show and to the rule that holds now."""
+    now = deps.now()
+    return Prompt(
+        id=deps.new_id(),
+        job_id=job.id,
+        subject=subject,
+        digest=shown_digest(deps, job, subject),
+        rule=deps.policy.rule,
+        asked_at=now,
+        expires_at=now + deps.policy.expires_after if subject in GATES else None,
+    )
+
+
+def shown_digest(deps: Deps, job: Job, subject: Subject) -> str:
+    """A checksum over what a prompt shows of a job, and over the rule that applies."""
+    rule = deps.policy.rule
+    return digest([job.id, subject.value, facts(job), consequence(deps, job, subject), rule_as_list(rule)])
+
+
+def rule_as_list(rule: Rule) -> list[object]:
+    return [list(rule.approvers), rule.may_approve_own]
+
+
+def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
+    """The prompt as it is shown."""
+    return Question(
+        prompt=prompt,
+        job=job,
+        title=deps.providers.get(job.request.provider).title,
+        facts=facts(job),
+        consequence=consequence(deps, job, prompt.subject),
+    )
+
+
+def facts(job: Job) -> tuple[tuple[str, str], ...]:
+    """The lines that an approver reads: what is sent, and what the training left."""
+    sent = job.plan.summary if job.plan else ()
+    data = _data_facts(job)
+    status = job.look.status
+    left = [(key, str(value)) for key, value in status.result.items()] if status else []
+    return (*sent, *data, *left)
+
+
+def _data_facts(job: Job) -> list[tuple[str, str]]:
+    if job.plan is None or job.plan.payload is None:
+        return []
+    payload = job.plan.payload
+    size = f"{payload.rows:,} rows, SHA-256 {payload.sha256[:12]}"
+    return [("data", f"{payload.name} ({size})"), *(("warning", warning) for warning in payload.warnings)]
+
+
+def consequence(deps: Deps, job: Job, subject: Subject) -> str:
+    """One or two sentences: what exactly happens on a yes."""
+    provider = deps.providers.get(job.request.provider)
+    if subject is Subject.START:
+        goes_live = " Its result goes live by itself: this is the last moment to stop it."
+        return f"On a yes, this training starts at {provider.title}." + goes_live * (
+            provider.powers.gate is Gate.BEFORE
+        )
+    if subject is Subject.PROMOTE:
+        return (
+            f"On a yes, {provider.title} is told to serve the newly trained model as `{job.request.model}`. "
+            "Switchyard offers no way back."
+        )
+    return _CONSEQUENCES[subject].format(title=provider.title)
+
+
+async def electorate(deps: Deps, rule: Rule) -> Electorate:
+    """The rule with what is known of its groups."""
+    return Electorate(rule=rule, groups=await deps.store.groups(rule.groups))

@@ -1,0 +1,78 @@
+"""A wish to train becomes a job: one durable commit, no network."""
+
+import asyncio
+from dataclasses import replace
+
+from bot.domain.jobs import Job, JobState
+from bot.domain.requests import Actor, TrainRequest
+from bot.errors import RefusedError
+from bot.ports import Answered, Asked, Deps, Provider
+from bot.usecases.moves import first_change
+
+AGAIN = "again:"
+
+
+async def request_training(deps: Deps, request: TrainRequest, *, url: str = "") -> Answered:
+    """Keep the wish. Raises UsageError or DataError for what can be seen at once; then nothing is kept.
+
+    The same `request_key` gets the same answer. An equal wish of the last minute that still lives is answered with
+    its job (`Asked.SAME`); so is a model that is in training where the service takes one at a time (`Asked.BUSY`).
+    """
+    return await _request(deps, request, is_again=False, url=url)
+
+
+async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: str = "") -> Answered:
+    """Start one more of an equal wish; the button works once, and only for who made the wish."""
+    wish = await deps.store.asked_for(request_key)
+    if wish is None or wish.actor != actor:
+        raise RefusedError("This button belongs to somebody else's command. Type the command yourself.")
+    again = replace(wish, request_key=AGAIN + request_key)
+    return await _request(deps, again, is_again=True, url=url)
+
+
+async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: str) -> Answered:
+    provider = deps.providers.get(request.provider)
+    provider.check(request)
+    request = replace(request, data=await asyncio.to_thread(choose_data, deps, provider, request))
+    answer = await deps.store.request(
+        first_change(deps, new_job(deps, request, JobState.CHECKING), actor=request.actor),
+        same_since=deps.now() - deps.limits.same,
+        is_exclusive=provider.powers.one_at_a_time,
+        is_again=is_again,
+        url=url,
+    )
+    if answer.asked is Asked.NEW:
+        deps.nudge("check")
+        deps.nudge("deliver")
+    return answer
+
+
+def new_job(deps: Deps, request: TrainRequest, state: JobState) -> Job:
+    now = deps.now()
+    return Job(
+        id=job_id(deps.new_id()),
+        request=request,
+        state=state,
+        created_at=now,
+        state_at=now,
+        act_at=now,
+        place=request.channel,
+    )
+
+
+def job_id(random_hex: str) -> str:
+    """A short id that is easy to read aloud and unlike any provider's name: `j` and six of 32 signs."""
+    signs = "23456789abcdefghjkmnpqrstuvwxyz0"
+    number = int(random_hex[:12], 16)
+    return "j" + "".join(signs[(number >> (5 * place)) & 31] for place in range(6))
+
+
+def choose_data(deps: Deps, provider: Provider, request: TrainRequest) -> dict[str, str]:
+    """The names in the data folder that are meant, by role. Blocks."""
+    if provider.data is None:
+        return {}
+    first, *others = provider.data.roles
+    suffixes = provider.data.suffixes
+    chosen = {first: deps.files.choose(request.data.get(first), request.model, suffixes)}
+    named = [role for role in others if role in request.data]
+    return chosen | {role: deps.files.choose(request.data[role], request.model, suffixes) for role in named}

@@ -1,0 +1,61 @@
+"""The tables, step by step. A migration that was released is never edited: a later one follows it.
+
+Times are integers: milliseconds since the epoch, UTC. Values that are only read whole are JSON.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("switchyard")
+
+
+@migrations()
+def m001_first_tables(db: Database) -> None:
+    """Jobs with their moves, prompts, the outbox, and what must survive a restart besides."""
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
+
+
+_FIRST_TABLES = (
+    """CREATE TABLE jobs (
+        id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,
+        version INTEGER NOT NULL, team TEXT NOT NULL, user TEXT NOT NULL, place TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        created_at INTEGER NOT NULL, state_at INTEGER NOT NULL, act_at INTEGER, remote_id TEXT,
+        request TEXT NOT NULL, plan TEXT, claim TEXT, switch TEXT, look TEXT NOT NULL)""",
+    "CREATE INDEX jobs_due ON jobs (state, act_at) WHERE act_at IS NOT NULL",
+    "CREATE INDEX jobs_same ON jobs (fingerprint, created_at)",
+    "CREATE INDEX jobs_model ON jobs (provider, model, state)",
+    "CREATE INDEX jobs_place ON jobs (place, created_at)",
+    "CREATE INDEX jobs_user ON jobs (user, created_at)",
+    "CREATE INDEX jobs_age ON jobs (created_at)",
+    """CREATE TABLE requests (
+        key TEXT PRIMARY KEY, at INTEGER NOT NULL, asked TEXT NOT NULL, job_id TEXT NOT NULL REFERENCES jobs (id),
+        request TEXT NOT NULL, url TEXT NOT NULL)""",
+    "CREATE INDEX requests_job ON requests (job_id)",
+    """CREATE TABLE transitions (
+        job_id TEXT NOT NULL REFERENCES jobs (id), seq INTEGER NOT NULL, at INTEGER NOT NULL,
+        old TEXT, new TEXT NOT NULL,
+        event TEXT, team TEXT NOT NULL, user TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (job_id, seq))""",
+    """CREATE TRIGGER transitions_stay BEFORE UPDATE ON transitions
+        BEGIN SELECT RAISE(ABORT, 'transitions are append-only'); END""",
+    """CREATE TRIGGER transitions_remain BEFORE DELETE ON transitions
+        BEGIN SELECT RAISE(ABORT, 'transitions are append-only'); END""",
+    """CREATE TABLE prompts (
+        id TEXT PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs (id), outcome TEXT NOT NULL,
+        asked_at INTEGER NOT NULL, prompt TEXT NOT NULL)""",
+    "CREATE INDEX prompts_job ON prompts (job_id, asked_at)",
+    "CREATE INDEX prompts_open ON prompts (outcome) WHERE outcome = 'open'",
+    """CREATE TABLE notices (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+        lane TEXT NOT NULL, job_id TEXT REFERENCES jobs (id), channel TEXT NOT NULL, body TEXT NOT NULL,
+        state TEXT NOT NULL, try_at INTEGER NOT NULL, taken_at INTEGER, attempts INTEGER NOT NULL,
+        first_tried_at INTEGER, in_doubt INTEGER NOT NULL, sent_ts TEXT, sent_to TEXT NOT NULL, error TEXT NOT NULL)""",
+    "CREATE INDEX notices_waiting ON notices (lane, number) WHERE state IN ('pending', 'held')",
+    "CREATE INDEX notices_due ON notices (try_at) WHERE state = 'pending'",
+    "CREATE TABLE groups (id TEXT PRIMARY KEY, members TEXT NOT NULL, read_at INTEGER, failing_since INTEGER)",
+    """CREATE TABLE clicks (
+        id TEXT PRIMARY KEY, prompt_id TEXT NOT NULL, user TEXT NOT NULL, click TEXT NOT NULL,
+        UNIQUE (prompt_id, user))""",
+    "CREATE TABLE health (provider TEXT PRIMARY KEY, health TEXT NOT NULL)",
+    "CREATE TABLE inquiries (id TEXT PRIMARY KEY, asked_at INTEGER NOT NULL, inquiry TEXT NOT NULL)",
+)

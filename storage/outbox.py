@@ -1,0 +1,81 @@
+"""The outbox: what is to be told, in which order, and what may have been told already."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from bot.domain.changes import Notice, NoticeKind
+from storage.rows import notice_row, to_ms, to_notice
+from storage.statements import first, insert, rows, update
+
+
+def add(db: Database, notice: Notice) -> None:
+    """Put a notice in; one whose key is known stays as it was, a redraw that would be drawn anyway is left out."""
+    if notice.kind is NoticeKind.REDRAW and _will_be_drawn(db, notice):
+        return
+    insert(db, "notices", notice_row(notice), or_ignore=True)
+
+
+def _will_be_drawn(db: Database, redraw: Notice) -> bool:
+    """Is the message, or another edit of it, still waiting untaken? Then it is rendered with what holds by then."""
+    target = redraw.body["target"]
+    waiting = first(
+        db,
+        """SELECT 1 FROM notices WHERE state IN ('pending', 'held') AND taken_at IS NULL AND in_doubt = 0
+           AND lane = :lane AND (key = :target OR (kind = 'redraw' AND body ->> 'target' = :target))""",
+        {"lane": redraw.lane, "target": target},
+    )
+    return waiting is not None
+
+
+def take(db: Database, now: datetime, limit: int) -> list[Notice]:
+    """Take the oldest waiting notice of each lane, if it is due. The values are those before the taking."""
+    due = rows(
+        db,
+        """SELECT * FROM notices AS n WHERE state = 'pending' AND taken_at IS NULL AND try_at <= :now
+           AND NOT EXISTS (SELECT 1 FROM notices AS o
+                           WHERE o.lane = n.lane AND o.number < n.number AND o.state IN ('pending', 'held'))
+           ORDER BY number LIMIT :limit""",
+        {"now": to_ms(now), "limit": limit},
+    )
+    for row in due:
+        db.execute(
+            """UPDATE notices SET taken_at = :now, attempts = attempts + 1, in_doubt = 1,
+               first_tried_at = COALESCE(first_tried_at, :now) WHERE id = :id""",
+            {"now": to_ms(now), "id": row["id"]},
+        )
+    return [to_notice(row) for row in due]
+
+
+def find(db: Database, key: str) -> Notice | None:
+    row = first(db, "SELECT * FROM notices WHERE key = :key", {"key": key})
+    return to_notice(row) if row else None
+
+
+def end(db: Database, notice: Notice, state: str, **columns: Any) -> None:
+    """A notice is sent or dropped. What only its reader should see is not kept."""
+    body = {"body": "{}"} if notice.kind is NoticeKind.TOLD else {}
+    update(
+        db, "notices", {"state": state, "taken_at": None, "in_doubt": 0, **body, **columns}, "id = :id", id=notice.id
+    )
+
+
+def put_back(db: Database, notice: Notice, try_at: datetime, *, in_doubt: bool, error: str) -> None:
+    row = {"taken_at": None, "try_at": to_ms(try_at), "in_doubt": int(in_doubt), "error": error}
+    update(db, "notices", row, "id = :id", id=notice.id)
+
+
+def hold(db: Database, notice: Notice, error: str) -> None:
+    row = {"state": "held", "taken_at": None, "in_doubt": 0, "error": error}
+    update(db, "notices", row, "id = :id", id=notice.id)
+
+
+def release(db: Database, job_ids: list[str]) -> None:
+    for job_id in job_ids:
+        update(db, "notices", {"state": "pending"}, "job_id = :job AND state = 'held'", job=job_id)
+
+
+def resume(db: Database) -> None:
+    """Taken notices of a process that is gone: they may have been sent, so `in_doubt` stays."""
+    db.execute("UPDATE notices SET taken_at = NULL WHERE taken_at IS NOT NULL AND state = 'pending'")

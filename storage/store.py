@@ -1,0 +1,363 @@
+"""The Store that the engine sees, on one SQLite file."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from bot.domain.approvals import Group, Prompt
+from bot.domain.changes import Change, Notice
+from bot.domain.health import ServiceHealth
+from bot.domain.jobs import ENDS, Job, JobState, Transition
+from bot.domain.requests import TrainRequest
+from bot.errors import StoreError
+from bot.ports import DUE_IN, Answered, Asked, Click, Inquiry, JobFilter, Work
+from storage import outbox
+from storage.migrations import migrations
+from storage.rows import (
+    CLICK,
+    HEALTH,
+    INQUIRY,
+    PROMPT,
+    REQUEST,
+    dump,
+    group_row,
+    job_row,
+    looked_columns,
+    moved_columns,
+    prompt_row,
+    to_group,
+    to_job,
+    to_ms,
+    to_transition,
+    transition_row,
+)
+from storage.sqlite import Readers, Writer
+from storage.statements import first, insert, listed, rows, update
+from storage.statements import replace as put
+
+T = TypeVar("T")
+
+URL_IS_GOOD_FOR = timedelta(minutes=30)
+"""A response_url takes five answers within 30 minutes."""
+
+
+class SqliteStore:
+    """See `bot.ports.Store`. `open` before use, `close` at the end."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._writer = None if read_only else Writer(path)
+        self._readers = Readers(path)
+
+    async def open(self) -> None:
+        """Migrate and start writing; nothing to do for a store that only reads."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.open, migrations.apply)
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        await self._readers.close()
+
+    async def _write(self, work: Callable[[Database], T]) -> T:
+        if self._writer is None:
+            raise StoreError("This database was opened to be read only.")
+        return await self._writer.submit(work)
+
+    async def _read(self, work: Callable[[Database], T]) -> T:
+        return await self._readers.submit(work)
+
+    # -- requests and moves ------------------------------------------------------------------------------------------
+
+    async def request(
+        self, change: Change, *, same_since: datetime, is_exclusive: bool, is_again: bool = False, url: str = ""
+    ) -> Answered:
+        def work(db: Database) -> Answered:
+            known = _known_answer(db, change.job.request.request_key)
+            if known:
+                return known
+            answer = _in_the_way(db, change.job, same_since, is_exclusive=is_exclusive, is_again=is_again)
+            if answer is None:
+                _insert_job(db, change)
+                answer = Answered(asked=Asked.NEW, job=change.job)
+            _keep_answer(db, change.job, answer, url)
+            return answer
+
+        return await self._write(work)
+
+    async def asked_for(self, request_key: str) -> TrainRequest | None:
+        row = await self._read(
+            lambda db: first(db, "SELECT request FROM requests WHERE key = :key", {"key": request_key})
+        )
+        return REQUEST.validate_json(row["request"]) if row else None
+
+    async def claim_due(self, work: Work, now: datetime, lease_until: datetime, limit: int) -> list[Job]:
+        states = listed(state.value for state in DUE_IN[work])
+        sql = f"""UPDATE jobs SET act_at = :lease WHERE id IN (
+                  SELECT id FROM jobs WHERE state IN ({states}) AND act_at <= :now ORDER BY act_at LIMIT :limit)
+                  RETURNING *"""
+        values = {"lease": to_ms(lease_until), "now": to_ms(now), "limit": limit}
+        if not await self._read(lambda db: _is_anything_due(db, states, values)):
+            return []
+        return [to_job(row) for row in await self._write(lambda db: rows(db, sql, values))]
+
+    async def apply(self, changes: Sequence[Change]) -> list[bool]:
+        return await self._write(lambda db: [_apply(db, change) for change in changes])
+
+    async def resume(self, now: datetime) -> None:
+        def work(db: Database) -> None:
+            db.execute("UPDATE jobs SET act_at = :now WHERE act_at > :now", {"now": to_ms(now)})
+            outbox.resume(db)
+
+        await self._write(work)
+
+    # -- reading jobs ------------------------------------------------------------------------------------------------
+
+    async def job(self, job_id: str) -> Job | None:
+        row = await self._read(lambda db: first(db, "SELECT * FROM jobs WHERE id = :id", {"id": job_id}))
+        return to_job(row) if row else None
+
+    async def jobs(self, wanted: JobFilter, *, offset: int = 0, limit: int = 20) -> list[Job]:
+        conditions, values = _conditions(wanted)
+        sql = f"SELECT * FROM jobs WHERE {conditions} ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset"
+        found = await self._read(lambda db: rows(db, sql, {**values, "limit": limit, "offset": offset}))
+        return [to_job(row) for row in found]
+
+    async def in_states(self, states: frozenset[JobState]) -> list[Job]:
+        sql = f"SELECT * FROM jobs WHERE state IN ({listed(states)}) ORDER BY created_at"
+        return [to_job(row) for row in await self._read(lambda db: rows(db, sql))]
+
+    async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
+        sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id AND model = :model
+                  AND state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"""
+        values = {"provider": provider, "remote_id": remote_id, "model": model}
+        row = await self._read(lambda db: first(db, sql, values))
+        return to_job(row) if row else None
+
+    async def transitions(self, job_id: str) -> list[Transition]:
+        sql = "SELECT * FROM transitions WHERE job_id = :id ORDER BY seq"
+        return [to_transition(row) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))]
+
+    # -- prompts, clicks, groups -------------------------------------------------------------------------------------
+
+    async def prompts(self, job_id: str) -> list[Prompt]:
+        sql = "SELECT prompt FROM prompts WHERE job_id = :id ORDER BY asked_at, rowid"
+        return [
+            PROMPT.validate_json(row["prompt"]) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))
+        ]
+
+    async def prompt(self, prompt_id: str) -> Prompt | None:
+        sql = "SELECT prompt FROM prompts WHERE id = :id"
+        row = await self._read(lambda db: first(db, sql, {"id": prompt_id}))
+        return PROMPT.validate_json(row["prompt"]) if row else None
+
+    async def open_prompts(self) -> list[Prompt]:
+        sql = "SELECT prompt FROM prompts WHERE outcome = 'open' ORDER BY asked_at"
+        return [PROMPT.validate_json(row["prompt"]) for row in await self._read(lambda db: rows(db, sql))]
+
+    async def keep_click(self, click: Click) -> None:
+        row = {"id": click.id, "prompt_id": click.prompt_id, "user": click.actor.user, "click": dump(CLICK, click)}
+        await self._write(lambda db: insert(db, "clicks", row, or_ignore=True))
+
+    async def kept_clicks(self) -> list[Click]:
+        kept = await self._read(lambda db: rows(db, "SELECT click FROM clicks ORDER BY rowid"))
+        return [CLICK.validate_json(row["click"]) for row in kept]
+
+    async def drop_click(self, click_id: str) -> None:
+        await self._write(lambda db: db.execute("DELETE FROM clicks WHERE id = :id", {"id": click_id}))
+
+    async def groups(self, ids: Sequence[str]) -> Mapping[str, Group]:
+        found = await self._read(lambda db: rows(db, "SELECT * FROM groups"))
+        return {row["id"]: to_group(row) for row in found if row["id"] in ids}
+
+    async def save_group(self, group: Group) -> None:
+        await self._write(lambda db: put(db, "groups", group_row(group)))
+
+    # -- services ----------------------------------------------------------------------------------------------------
+
+    async def health(self) -> Mapping[str, ServiceHealth]:
+        found = await self._read(lambda db: rows(db, "SELECT * FROM health"))
+        return {row["provider"]: HEALTH.validate_json(row["health"]) for row in found}
+
+    async def save_health(self, health: ServiceHealth, notices: Sequence[Notice]) -> None:
+        def work(db: Database) -> None:
+            put(db, "health", {"provider": health.name, "health": dump(HEALTH, health)})
+            _add_all(db, notices)
+
+        await self._write(work)
+
+    async def inquire(self, inquiry: Inquiry) -> None:
+        row = {"id": inquiry.id, "asked_at": to_ms(inquiry.asked_at), "inquiry": dump(INQUIRY, inquiry)}
+        await self._write(lambda db: insert(db, "inquiries", row, or_ignore=True))
+
+    async def inquiries(self) -> list[Inquiry]:
+        found = await self._read(lambda db: rows(db, "SELECT inquiry FROM inquiries ORDER BY asked_at"))
+        return [INQUIRY.validate_json(row["inquiry"]) for row in found]
+
+    async def end_inquiry(self, inquiry_id: str, notice: Notice | None) -> None:
+        def work(db: Database) -> None:
+            db.execute("DELETE FROM inquiries WHERE id = :id", {"id": inquiry_id})
+            _add_all(db, [notice] if notice else [])
+
+        await self._write(work)
+
+    # -- the outbox --------------------------------------------------------------------------------------------------
+
+    async def tell(self, notices: Sequence[Notice]) -> None:
+        await self._write(lambda db: _add_all(db, notices))
+
+    async def take_notices(self, now: datetime, limit: int) -> list[Notice]:
+        sql = "SELECT 1 FROM notices WHERE state = 'pending' AND taken_at IS NULL AND try_at <= :now LIMIT 1"
+        if not await self._read(lambda db: first(db, sql, {"now": to_ms(now)})):
+            return []
+        return await self._write(lambda db: outbox.take(db, now, limit))
+
+    async def notice(self, key: str) -> Notice | None:
+        return await self._read(lambda db: outbox.find(db, key))
+
+    async def sent(self, notice: Notice, *, ts: str, channel: str) -> None:
+        await self._write(lambda db: outbox.end(db, notice, "sent", sent_ts=ts, sent_to=channel))
+
+    async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None:
+        await self._write(lambda db: outbox.put_back(db, notice, try_at, in_doubt=in_doubt, error=error))
+
+    async def hold(self, notice: Notice, error: str, told: Notice | None) -> None:
+        def work(db: Database) -> None:
+            outbox.hold(db, notice, error)
+            _add_all(db, [told] if told else [])
+
+        await self._write(work)
+
+    async def drop(self, notice: Notice, error: str) -> None:
+        await self._write(lambda db: outbox.end(db, notice, "dropped", error=error))
+
+    async def release(self, place: str, *, job_id: str | None = None, to: str = "") -> list[str]:
+        def work(db: Database) -> list[str]:
+            freed = _held_jobs(db, place, job_id)
+            for id_ in freed if to else []:
+                update(db, "jobs", {"place": to}, "id = :id", id=id_)
+            outbox.release(db, freed)
+            return freed
+
+        return await self._write(work)
+
+    async def reply_url(self, job_id: str, now: datetime) -> str | None:
+        sql = "SELECT url FROM requests WHERE job_id = :id AND asked = 'new' AND at > :since AND url != ''"
+        values = {"id": job_id, "since": to_ms(now - URL_IS_GOOD_FOR)}
+        row = await self._read(lambda db: first(db, sql, values))
+        return row["url"] if row else None
+
+    async def forget_urls(self, before: datetime) -> None:
+        sql = "UPDATE requests SET url = '' WHERE url != '' AND at < :before"
+        await self._write(lambda db: db.execute(sql, {"before": to_ms(before)}))
+
+
+def _known_answer(db: Database, key: str) -> Answered | None:
+    row = first(db, "SELECT asked, job_id FROM requests WHERE key = :key", {"key": key})
+    return Answered(asked=Asked(row["asked"]), job=_job(db, row["job_id"])) if row else None
+
+
+def _job(db: Database, job_id: str) -> Job:
+    return to_job(rows(db, "SELECT * FROM jobs WHERE id = :id", {"id": job_id})[0])
+
+
+def _in_the_way(db: Database, job: Job, same_since: datetime, *, is_exclusive: bool, is_again: bool) -> Answered | None:
+    alive = f"state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"
+    same = (
+        None
+        if is_again
+        else first(
+            db,
+            f"SELECT * FROM jobs WHERE fingerprint = :fingerprint AND created_at >= :since AND {alive}",
+            {"fingerprint": job.request.fingerprint(), "since": to_ms(same_since)},
+        )
+    )
+    if same:
+        return Answered(asked=Asked.SAME, job=to_job(same))
+    busy = first(
+        db,
+        f"SELECT * FROM jobs WHERE provider = :provider AND model = :model AND {alive}",
+        {"provider": job.request.provider, "model": job.request.model},
+    )
+    return Answered(asked=Asked.BUSY, job=to_job(busy)) if busy and is_exclusive else None
+
+
+def _keep_answer(db: Database, job: Job, answer: Answered, url: str) -> None:
+    row = {
+        "key": job.request.request_key,
+        "at": to_ms(job.created_at),
+        "asked": answer.asked.value,
+        "job_id": answer.job.id,
+        "request": dump(REQUEST, job.request),
+        "url": url,
+    }
+    insert(db, "requests", row)
+
+
+def _insert_job(db: Database, change: Change) -> None:
+    insert(db, "jobs", job_row(change.job))
+    _write_effects(db, change)
+
+
+def _apply(db: Database, change: Change) -> bool:
+    if any(not _is_open(db, prompt) for prompt in change.closes):
+        return False
+    row = looked_columns(change.job)
+    if change.transition is not None:
+        row |= moved_columns(change.job)
+    values: dict[str, Any] = {"job": change.job.id, "expected": change.expected}
+    if not update(db, "jobs", row, "id = :job AND version = :expected", **values):
+        return False
+    _write_effects(db, change)
+    return True
+
+
+def _is_open(db: Database, prompt: Prompt) -> bool:
+    sql = "SELECT 1 FROM prompts WHERE id = :id AND outcome = 'open'"
+    return first(db, sql, {"id": prompt.id}) is not None
+
+
+def _write_effects(db: Database, change: Change) -> None:
+    if change.transition is not None:
+        insert(db, "transitions", transition_row(change.transition))
+    for prompt in (*change.opens, *change.closes):
+        put(db, "prompts", prompt_row(prompt))
+    _add_all(db, change.notices)
+
+
+def _add_all(db: Database, notices: Sequence[Notice]) -> None:
+    for notice in notices:
+        outbox.add(db, notice)
+
+
+def _is_anything_due(db: Database, states: str, values: Mapping[str, Any]) -> bool:
+    sql = f"SELECT 1 FROM jobs WHERE state IN ({states}) AND act_at <= :now LIMIT 1"
+    return first(db, sql, {"now": values["now"]}) is not None
+
+
+def _held_jobs(db: Database, place: str, job_id: str | None) -> list[str]:
+    sql = """SELECT DISTINCT jobs.id FROM jobs JOIN notices ON notices.job_id = jobs.id
+             WHERE notices.state = 'held' AND (jobs.id = :job OR (:job IS NULL AND jobs.place = :place))"""
+    return [row["id"] for row in rows(db, sql, {"job": job_id, "place": place})]
+
+
+def _conditions(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
+    """A WHERE clause and its values. The clauses are constants; what people typed is bound."""
+    clauses = ["1"]
+    values: dict[str, Any] = {}
+    for column in ("place", "user", "provider"):
+        if getattr(wanted, column):
+            clauses.append(f"{column} = :{column}")
+            values[column] = getattr(wanted, column)
+    if wanted.states:
+        clauses.append(f"state IN ({listed(wanted.states)})")
+    if wanted.since:
+        clauses.append("created_at >= :since")
+        values["since"] = to_ms(wanted.since)
+    if wanted.text:
+        clauses.append("(instr(lower(id || ' ' || model || ' ' || request), lower(:text)) > 0)")
+        values["text"] = wanted.text
+    return " AND ".join(clauses), values
