@@ -276,8 +276,7 @@ class AiTems(Service):
 
     def _gateway_error(self, status: int, code: int, message: str, details: str) -> web.Response:
         error = {"errorCode": code if self.integer_codes else str(code), "message": message, "details": details}
-        headers = {"x-ncp-apigw-response-origin": "APIGW", "x-ncp-trace-id": secrets.token_hex(12)}
-        return json_reply({"error": error}, status, headers)
+        return json_reply({"error": error}, status, _trace() | {"x-ncp-apigw-response-origin": "APIGW"})
 
     def _backend_error(self, request: web.Request, status: int, error: str, message: str) -> Refused:
         """The flat shape; the specific code is in `error`, and the path lacks the version."""
@@ -291,7 +290,7 @@ class AiTems(Service):
             "errorCode": codes[status],
             "message": message,
         }
-        return Refused(json_reply(body, status))
+        return Refused(json_reply(body, status, _trace()))
 
     def _signed(self, handler: Any) -> Any:
         """Let `handler` see only calls with a good signature."""
@@ -300,7 +299,7 @@ class AiTems(Service):
             self._check_gateway(request)
             self._settle()
             reply: web.StreamResponse = await handler(request)
-            reply.headers["x-ncp-trace-id"] = secrets.token_hex(12)
+            reply.headers.update(_trace())
             return reply
 
         return check_and_handle
@@ -454,6 +453,10 @@ def sign(method: str, target: str, stamp: str, access_key: str, secret_key: str)
     text = f"{method.upper()} {target}\n{stamp}\n{access_key}"
     digest = hmac.new(secret_key.encode(), text.encode(), hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
+
+
+def _trace() -> dict[str, str]:
+    return {"x-ncp-trace-id": secrets.token_hex(12)}
 
 
 def _local(moment: float) -> str:

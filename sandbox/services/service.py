@@ -25,7 +25,7 @@ HALF = b'{"status": "runni'
 Json = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not an error of the sandbox
+class Refused(Exception):
     """A request is answered with a refusal; carries the reply."""
 
     def __init__(self, reply: web.StreamResponse) -> None:
@@ -80,6 +80,7 @@ class Service(ABC):
         self.faults = Faults()
         self._host = host
         self._released = asyncio.Event()
+        self._arrival = asyncio.Event()
         self._watchers: list[Callable[[Json], None]] = []
         self._told: Json | None = None
         self._listeners = [self._listener(routes) for routes in (self.routes(), *self.side_routes())]
@@ -159,9 +160,15 @@ class Service(ABC):
         accident = Accident(kind=kind, path_contains=path_contains, method=method, after_work=after_work, times=times)
         self.faults.accidents.append(accident)
 
-    def count(self, method: str, path_contains: str) -> int:
-        """How many requests of this kind arrived."""
-        return sum(seen.method == method and path_contains in seen.path for seen in self.requests)
+    def arrivals(self, method: str, path_contains: str = "") -> list[Arrival]:
+        """The requests of this kind, in order."""
+        return [seen for seen in self.requests if seen.method == method and path_contains in seen.path]
+
+    async def arrived(self, method: str, path_contains: str = "", *, count: int = 1) -> Arrival:
+        """Wait for the nth request of this kind, from 1; it may have come before, or still wait for its reply."""
+        while len(found := self.arrivals(method, path_contains)) < count:
+            await self._arrival.wait()
+        return found[count - 1]
 
     def snapshot(self) -> Json:
         """The service as the page shows it."""
@@ -282,6 +289,8 @@ class Service(ABC):
             body=await request.read(),
         )
         self.requests.append(arrival)
+        self._arrival.set()
+        self._arrival = asyncio.Event()
         if len(self.requests) > MOST_REQUESTS:
             del self.requests[: MOST_REQUESTS // 2]
         return arrival
