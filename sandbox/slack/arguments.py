@@ -1,0 +1,71 @@
+"""The arguments of a Web API call, wherever the caller put them: query, form, JSON or multipart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.slack.wire import JSON, SlackError
+
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+_TRUE = {"1", "true", "True"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    values: Mapping[str, Any]
+
+    def given(self, name: str) -> bool:
+        return self.values.get(name) not in {None, ""} if _hashable(self.values.get(name)) else True
+
+    def text(self, name: str) -> str | None:
+        value = self.values.get(name)
+        return None if value in {None, ""} else str(value)
+
+    def required(self, name: str) -> str:
+        return str(self.values[name])
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.values.get(name)
+        return default if value is None else str(value) in _TRUE
+
+    def number(self, name: str, *, default: int, most: int) -> int:
+        raw = self.text(name)
+        if raw is None:
+            return default
+        if not raw.isdecimal() or int(raw) < 1:
+            raise SlackError("invalid_limit")
+        return min(int(raw), most)
+
+    def missing(self, names: tuple[str, ...]) -> list[str]:
+        return [name for name in names if not self.given(name)]
+
+
+async def read(request: web.Request) -> JSON:
+    """Query and body together; the body wins."""
+    return {**request.query, **await _body(request)}
+
+
+async def _body(request: web.Request) -> JSON:
+    if request.content_type == "application/json":
+        return await _json(request)
+    if request.content_type in _FORMS:
+        return dict(await request.post())
+    return {}
+
+
+async def _json(request: web.Request) -> JSON:
+    try:
+        values = await request.json()
+    except ValueError:
+        raise SlackError("invalid_json") from None
+    if not isinstance(values, dict):
+        raise SlackError("json_not_object")
+    return values
+
+
+def _hashable(value: Any) -> bool:
+    return not isinstance(value, dict | list)
