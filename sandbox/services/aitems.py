@@ -20,7 +20,7 @@ from aiohttp import web
 
 from sandbox.clock import Clock
 from sandbox.services.course import Course
-from sandbox.services.service import Entry, Json, NoSuchActError, Refused, Service, json_reply, parse_json
+from sandbox.services.service import Entry, Json, NoSuchActError, Refused, Service, json_reply, parse_json, query_number
 
 KST = timezone(timedelta(hours=9))
 CLOCK_WINDOW_SECONDS = 300
@@ -337,7 +337,7 @@ class AiTems(Service):
         return body
 
     async def _list_services(self, request: web.Request) -> web.Response:
-        offset, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 1000))
+        offset, limit = query_number(request, "offset", 0), query_number(request, "limit", 1000)
         rows = [self._service_row(service) for service in self.services.values()]
         return json_reply({"services": rows[offset : offset + limit], "offset": offset, "limit": limit})
 
@@ -487,7 +487,7 @@ def _problem_with(body: Json) -> str | None:
     types, description = body.get("types"), body.get("description", "")
     if not isinstance(types, list) or not types or len(set(map(str, types))) != len(types):
         return "types is required, each once."
-    if not all(kind in TYPES for kind in types):
+    if not all(isinstance(kind, str) and kind in TYPES for kind in types):
         return f"types are {', '.join(TYPES)}."
     if not isinstance(description, str) or len(description) > MOST_DESCRIPTION:
         return f"description is a text of at most {MOST_DESCRIPTION} characters."

@@ -175,10 +175,10 @@ class Decthings(Service):
         session.cancel_at = None
         return super().act_finish(session.id)
 
-    def act_fail(self, training: str) -> Json:
-        """Let the model's code raise now."""
-        reason = {"code": "exception", "at": "train", "exceptionDetails": "ValueError: loss is not a number"}
-        self._fail(self._known(training), reason)
+    def act_fail(self, training: str, code: str = "exception") -> Json:
+        """Fail now: let the model's code raise, or give another documented reason without details."""
+        details = {"at": "train", "exceptionDetails": "ValueError: loss is not a number"} if code == "exception" else {}
+        self._fail(self._known(training), {"code": code, **details})
         return {"training": training}
 
     def act_forget(self, training: str) -> Json:
@@ -400,11 +400,10 @@ class Decthings(Service):
         _check_names(call.params, {"modelId", "trainingSessionId", "metrics"}, set())
         session = self._session(call, checked=True)
         found, blobs = [], []
-        for wanted in call.params["metrics"]:
-            first, last = wanted["startIndex"], wanted["startIndex"] + wanted["amount"]
-            steps = range(first, min(last, self._measured(session))) if wanted["name"] == "loss" else range(0)
+        for name, first, amount in _wanted_metrics(call.params["metrics"]):
+            steps = range(first, min(first + amount, self._measured(session))) if name == "loss" else range(0)
             entries = [{"timestamp": session.created_at + step * 1000} for step in steps]
-            found.append({"name": wanted["name"], "startIndex": first, "entries": entries})
+            found.append({"name": name, "startIndex": first, "entries": entries})
             blobs += [write_f32(1.0 / (1 + step)) for step in steps]
         return {"metrics": found}, blobs
 
@@ -529,16 +528,21 @@ class Decthings(Service):
         return True
 
     def _check_dataset(self, data: Any) -> None:
-        if not isinstance(data, dict) or set(data) != {"type", "datasetId", "datasetKey"} or data["type"] != "dataset":
-            _refuse("params", "data is not {type: dataset, datasetId, datasetKey}")
-        if data["datasetId"] not in self.datasets:
-            raise CallError("dataset_not_found", datasetId=data["datasetId"])
-        if data["datasetKey"] not in self.datasets[data["datasetId"]][1]:
-            raise CallError("dataset_key_not_found", datasetId=data["datasetId"], datasetKey=data["datasetKey"])
+        match data:
+            case {"type": "dataset", "datasetId": str(dataset), "datasetKey": str(key), **more} if not more:
+                self._check_dataset_key(dataset, key)
+            case _:
+                _refuse("params", "data is not {type: dataset, datasetId, datasetKey}")
+
+    def _check_dataset_key(self, dataset: str, key: str) -> None:
+        if dataset not in self.datasets:
+            raise CallError("dataset_not_found", datasetId=dataset)
+        if key not in self.datasets[dataset][1]:
+            raise CallError("dataset_key_not_found", datasetId=dataset, datasetKey=key)
 
     def _check_location(self, location: Any) -> None:
         match location:
-            case {"type": "persistentLauncher", "persistentLauncherId": launcher, **more} if not more:
+            case {"type": "persistentLauncher", "persistentLauncherId": str(launcher), **more} if not more:
                 if launcher not in self.launchers:
                     raise CallError("persistent_launcher_not_found")
             case {"type": "temporaryLauncher", "spec": dict(spec), **more} if not more:
@@ -637,9 +641,28 @@ def _check_spec(spec: Json) -> None:
     for name in set(spec) - {"gpus"}:
         if not _is_number(spec[name]) or spec[name] <= 0:
             _refuse("executionLocation", f"{name} is not a positive number")
-    for gpu in spec.get("gpus", []):
-        if set(gpu) != {"model", "count"} or not isinstance(gpu["model"], str) or not _is_number(gpu["count"]):
-            _refuse("executionLocation", "gpus are not {model, count}")
+    gpus = spec.get("gpus", [])
+    if not isinstance(gpus, list) or not all(_is_gpu(gpu) for gpu in gpus):
+        _refuse("executionLocation", "gpus are not a list of {model, count}")
+
+
+def _is_gpu(gpu: object) -> bool:
+    match gpu:
+        case {"model": str(), "count": int(count), **more} if not more:
+            return count > 0
+    return False
+
+
+def _wanted_metrics(metrics: object) -> list[tuple[str, int, int]]:
+    """Name, first index and amount of each metric that is asked for."""
+    wanted = []
+    for metric in metrics if isinstance(metrics, list) else [None]:
+        match metric:
+            case {"name": str(name), "startIndex": int(first), "amount": int(amount)} if first >= 0:
+                wanted.append((name, first, amount))
+            case _:
+                _refuse("metrics", "not a list of {name, startIndex, amount}")
+    return wanted
 
 
 def _is_number(value: object) -> bool:
@@ -649,13 +672,34 @@ def _is_number(value: object) -> bool:
 def _page(call: Call, key: str, items: list[Json]) -> Json:
     """One page of a list; `offset` 0 and `limit` 20 by default."""
     _check_names(call.params, set(), {"offset", "limit", "filter", "sort", "sortDirection"})
-    wanted, offset, limit = call.params.get("filter", {}), call.params.get("offset", 0), call.params.get("limit", 20)
+    offset, limit = _whole(call.params, "offset", 0), _whole(call.params, "limit", 20)
+    wanted = _checked_filter(call.params.get("filter", {}))
     found = [item for item in items if _matches(item, wanted)]
     return {key: found[offset : offset + limit], "total": len(found), "offset": offset, "limit": limit}
 
 
+def _whole(params: Json, name: str, default: int) -> int:
+    value = params.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        _refuse(name, "not a whole number")
+    return value
+
+
+def _checked_filter(wanted: object) -> Json:
+    match wanted:
+        case {"searchName": other} if not isinstance(other, str):
+            _refuse("filter", "searchName is not a text")
+        case dict():
+            _check_names(wanted, set(), {"owners", "tags", "ids", "names", "searchName"})
+        case _:
+            _refuse("filter", "not an object")
+    for name in {"owners", "tags", "ids", "names"} & set(wanted):
+        if not isinstance(wanted[name], list):
+            _refuse("filter", f"{name} is not a list")
+    return wanted
+
+
 def _matches(item: Json, wanted: Json) -> bool:
-    _check_names(wanted, set(), {"owners", "tags", "ids", "names", "searchName"})
     return (
         item["id"] in wanted.get("ids", [item["id"]])
         and item["name"] in wanted.get("names", [item["name"]])

@@ -11,13 +11,13 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiohttp import web
 
 from sandbox.clock import Clock
 from sandbox.services.course import Course
-from sandbox.services.service import Entry, Json, NoSuchActError, Refused, Service, json_reply, parse_json
+from sandbox.services.service import Entry, Json, NoSuchActError, Refused, Service, json_reply, parse_json, query_number
 
 TOKEN_SECONDS = 14 * 86_400
 LANGUAGES = ("en", "de", "ar")
@@ -159,6 +159,7 @@ class DeepOpinion(Service):
             web.post(project, self._train),
             web.get(project, self._list_project, allow_head=False),
             web.get(project + r"/{model:\d+}", self._view, allow_head=False),
+            web.get(r"/projects/{project:\d+}/annotations", self._list_sessions, allow_head=False),
             web.get("/models", self._list_all, allow_head=False),
             web.get(r"/models/{model:\d+}", self._list_one, allow_head=False),
         ]
@@ -264,6 +265,11 @@ class DeepOpinion(Service):
         self._caller(request)
         return json_reply([_model_object(model) for model in self._project(request).models.values()])
 
+    async def _list_sessions(self, request: web.Request) -> web.Response:
+        """The labeling sessions, whose ids a training takes."""
+        self._caller(request)
+        return json_reply([_session_object(number) for number in self._project(request).sessions])
+
     async def _view(self, request: web.Request) -> web.Response:
         self._caller(request)
         model = self._project(request).models.get(int(request.match_info["model"]))
@@ -273,7 +279,7 @@ class DeepOpinion(Service):
 
     async def _list_all(self, request: web.Request) -> web.Response:
         self._caller(request)
-        offset, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 20))
+        offset, limit = query_number(request, "offset", 0), query_number(request, "limit", 20)
         return json_reply(_envelope(self.models(), offset, limit))
 
     async def _list_one(self, request: web.Request) -> web.Response:
@@ -342,6 +348,18 @@ def _envelope(models: list[Model], offset: int, limit: int) -> Json:
     page = [_model_object(model) for model in models[offset : offset + limit]]
     more = offset + limit < len(models)
     return {"models": page, "has_more": more, "offset": offset, "limit": limit, "count": len(models)}
+
+
+def _session_object(number: int) -> Json:
+    return {
+        "id": number,
+        "uuid": str(UUID(int=number)),
+        "name": f"Session {number}",
+        "mode": "ANNOTATION",
+        "status": "FINISHED",
+        "progress": 100.0,
+        "document_count": 250 * number,
+    }
 
 
 def _model_object(model: Model) -> Json:

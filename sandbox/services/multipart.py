@@ -21,8 +21,8 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The value as text."""
-        return self.content.decode("utf-8")
+        """The value as text; bytes that are no UTF-8 become a mark that no rule allows."""
+        return self.content.decode("utf-8", "replace")
 
 
 def read_parts(request: web.Request, body: bytes) -> list[Part]:
@@ -60,7 +60,7 @@ def _part(piece: bytes) -> Part:
 
 
 def _header_line(line: bytes) -> tuple[str, str]:
-    name, colon, value = line.decode("utf-8").partition(":")
+    name, colon, value = line.decode("utf-8", "replace").partition(":")
     if not colon:
         raise MalformedFormError("a part has a line that is no header")
     return name.strip().lower(), value.strip()

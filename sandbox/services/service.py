@@ -355,6 +355,12 @@ class Service(ABC):
         self._released = asyncio.Event()
 
 
+def query_number(request: web.Request, name: str, default: int) -> int:
+    """A whole number from the query; nonsense counts as nothing."""
+    text = request.query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else default
+
+
 def _needs_nothing(method: Callable[..., Json]) -> bool:
     needed = inspect.Parameter.empty
     return all(parameter.default is not needed for parameter in inspect.signature(method).parameters.values())

@@ -188,7 +188,7 @@ class Sestek(Service):
     async def _token(self, request: web.Request) -> web.Response:
         if request.content_type != "application/x-www-form-urlencoded":
             return _oauth_error("invalid_request", "The specified 'Content-Type' header is not valid.")
-        form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
+        form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
         if "grant_type" not in form or "client_id" not in form:
             return _oauth_error("invalid_request", "A mandatory parameter is missing.")
         if form["grant_type"] != "client_credentials":

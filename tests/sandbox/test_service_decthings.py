@@ -419,6 +419,27 @@ async def test_data_sets_launchers_and_quotas_are_listed(http: aiohttp.ClientSes
     assert await call(http, decthings, "User/getQuotas", {}) == {"result": {"quotas": []}}
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "named"),
+    [
+        ("Model/train", TRAIN | {"executionLocation": {"type": "persistentLauncher", "persistentLauncherId": []}}, ""),
+        ("Model/train", TRAIN | {"params": [{"name": "a", "data": {"type": "dataset", "datasetId": []}}]}, "params"),
+        ("Model/getModels", {"filter": {"ids": "mdl-sentiment"}}, "filter"),
+        ("Model/getModels", {"limit": "20"}, "limit"),
+        ("Model/getModels", {"page": 2}, "page"),
+        ("Model/getTrainingStatus", {"modelId": "mdl-sentiment", "trainingSessionId": 5}, "trainingSessionId"),
+    ],
+)
+async def test_nonsense_is_an_invalid_parameter(
+    http: aiohttp.ClientSession, decthings: Decthings, method: str, params: Any, named: str
+) -> None:
+    """The error names the parameter and the reason."""
+    error = (await call(http, decthings, method, params))["error"]
+
+    assert (error["code"], error["parameterName"]) == ("invalid_parameter", named or "executionLocation")
+    assert error["reason"]
+
+
 async def test_too_many_requests_is_a_coded_error(http: aiohttp.ClientSession, decthings: Decthings) -> None:
     """Not a 429."""
     decthings.act("rate_limited")

@@ -199,6 +199,15 @@ async def test_what_does_not_exist_is_said_in_the_same_shape(
     assert error["message"]
 
 
+async def test_the_sessions_of_a_project_are_listed(http: aiohttp.ClientSession, studio: DeepOpinion) -> None:
+    """Their ids are what a training takes."""
+    _, sessions = await call(http, studio, "GET", "/projects/1/annotations?mode=ANNOTATION")
+
+    assert [(session["id"], session["status"]) for session in sessions] == [
+        (1, "FINISHED"), (2, "FINISHED"), (3, "FINISHED"),
+    ]  # fmt: skip
+
+
 async def test_wrong_credentials_are_401(http: aiohttp.ClientSession, studio: DeepOpinion) -> None:
     """A wrong key and a wrong password."""
     assert (await call(http, studio, "GET", "/models", key="wrong"))[0] == 401
