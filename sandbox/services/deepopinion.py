@@ -200,6 +200,7 @@ class DeepOpinion(Service):
     def _project(self, request: web.Request) -> Project:
         project = self.projects.get(int(request.match_info["project"]))
         if project is None:
+            # Documented for GET; that a training on an unknown project gets it too is a guess.
             raise Refused(_error(404, "The project does not exist"))
         return project
 

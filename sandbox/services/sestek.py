@@ -132,6 +132,7 @@ class Sestek(Service):
 
     def publishing(self, experiment: Experiment) -> str | None:
         """inferenceStatus: None until a look found the training completed, then Pending, then Running."""
+        # While a published model is retrained its status starts anew: a guess.
         if experiment.looked_at is None:
             return None
         passed = self.clock.time() - experiment.looked_at
