@@ -19,14 +19,13 @@ class Arguments:
     values: Mapping[str, Any]
 
     def given(self, name: str) -> bool:
-        return self.values.get(name) not in {None, ""} if _hashable(self.values.get(name)) else True
+        return self.values.get(name) is not None and self.values[name] != ""
 
     def text(self, name: str) -> str | None:
-        value = self.values.get(name)
-        return None if value in {None, ""} else str(value)
+        return _text(self.values[name]) if self.given(name) else None
 
     def required(self, name: str) -> str:
-        return str(self.values[name])
+        return _text(self.values[name])
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self.values.get(name)
@@ -67,5 +66,6 @@ async def _json(request: web.Request) -> JSON:
     return values
 
 
-def _hashable(value: Any) -> bool:
-    return not isinstance(value, dict | list)
+def _text(value: Any) -> str:
+    """A list of names may also come as an array."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -505,7 +505,6 @@ def _modal() -> Check:
         close=plain(24),
         clear_on_close=boolean,
         notify_on_close=boolean,
-        submit_disabled=boolean,
     )
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -83,10 +82,7 @@ class Courier:
 
     def send_event(self, payload: JSON) -> None:
         """Delivers an event in the background, again where it is not acknowledged."""
-        self.spawn(lambda: self._send_event(payload))
-
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.get_running_loop().create_task(work())
+        task = asyncio.get_running_loop().create_task(self._send_event(payload))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

@@ -23,6 +23,7 @@ from sandbox.slack.feed import Feed
 from sandbox.slack.payloads import TOKEN
 from sandbox.slack.wire import JSON
 
+VERIFY_SECONDS = 0.5
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -49,6 +50,7 @@ class HttpMode:
         self._feed, self._faults, self._ack_seconds = feed, faults, ack_seconds
         self._session = aiohttp.ClientSession()
         self._answered = False
+        self._watch = asyncio.get_running_loop().create_task(self._keep_verified())
 
     @property
     def is_connected(self) -> bool:
@@ -72,15 +74,17 @@ class HttpMode:
             return False
         return status == 200 and challenge in text
 
-    async def verify_until_answered(self, pause: float = 0.5) -> None:
-        """Asks again and again, until the app listens."""
-        answered = await self.verify_url()
-        while not answered:
-            await asyncio.sleep(pause)
-            answered = await self.verify_url()
-
     async def stop(self) -> None:
+        self._watch.cancel()
+        await asyncio.wait({self._watch})
         await self._session.close()
+
+    async def _keep_verified(self) -> None:
+        """While the app does not listen, the challenge is sent again and again."""
+        while True:
+            if not self._answered:
+                await self.verify_url()
+            await asyncio.sleep(VERIFY_SECONDS)
 
     async def _post(self, content_type: str, body: bytes, more: dict[str, str]) -> tuple[int, str, Any]:
         headers = {**self._signed(body), "Content-Type": content_type, "User-Agent": "Slackbot 1.0", **more}

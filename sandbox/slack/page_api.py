@@ -24,7 +24,8 @@
 
 Types of events: message, message_deleted {channel, ts}, ephemeral, ephemeral_deleted {id, channel, user}, view,
 view_closed {view_id, user}, channel, service, bot {connected, connections}, notice {user, channel, text}, home (a Home
-tab, in the form of a view), usergroup {id, handle, members}, reload (too much was missed: read the state again).
+tab, in the form of a view), usergroup {id, handle, members}, reload (too much was missed: read the state again),
+hello {boot} (first of every stream; another `boot` than the state's means that this Slack was started anew).
 
 CHOICE is `selected_option` (an option or its value) or another `selected…` key of the element's kind, as in the
 payloads that Slack sends: selected_options, selected_user, selected_date, selected_time, …
@@ -120,7 +121,9 @@ class PageApi:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         seq = int(after) if after.isdecimal() else self._slack.feed.seq
+        hello = {"seq": seq, "type": "hello", "hello": {"boot": self._slack.boot}}
         with suppress(ConnectionError):
+            await response.write(_event(hello))
             await self._stream(response, seq)
         return response
 
@@ -133,7 +136,7 @@ class PageApi:
                 if not ready:
                     await response.write(b": still here\n\n")
                     continue
-                await response.write(f"data: {json.dumps(upcoming.result())}\n\n".encode())
+                await response.write(_event(upcoming.result()))
                 upcoming = asyncio.ensure_future(anext(changes))
         finally:
             upcoming.cancel()
@@ -247,6 +250,7 @@ def state(slack: Slack) -> JSON:
     workspace, app = slack.workspace, slack.workspace.app
     return {
         "seq": slack.feed.seq,
+        "boot": slack.boot,
         "team": {"id": workspace.team.id, "name": workspace.team.name, "domain": workspace.team.domain},
         "people": [
             {"id": one.id, "name": one.name, "real_name": one.real_name, "title": one.title, "color": one.color}
@@ -277,6 +281,10 @@ def state(slack: Slack) -> JSON:
         "homes": [view.page() for view in slack.views.homes.values()],
         "services": slack.services_snapshot(),
     }
+
+
+def _event(change: JSON) -> bytes:
+    return f"data: {json.dumps(change)}\n\n".encode()
 
 
 def _answering(deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -86,7 +86,9 @@ class Person:
     async def command(self, line: str, channel: str = "C0TRAIN001", *, thread_ts: str | None = None) -> Outcome:
         """Types a whole line such as `/train sestek my-model en-US`."""
         place = self._composer(channel)
-        name, _, rest = line.strip().partition(" ")
+        name, _, rest = " ".join(line.split(maxsplit=1)).partition(" ")
+        if not name.startswith("/"):
+            raise SlackError("invalid_arguments")
         if thread_ts is not None:
             return self._told(place, "not_supported_in_thread", f"{name} is not supported in threads. Sorry!")
         if name not in self._lab.manifest.commands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,7 @@ class Slack:
         self.views = Views(self.workspace, self.feed)
         self.lab = self._lab(scopes, limits_on=limits == "slack")
         self.api = WebApi(self.lab)
+        self.boot = secrets.token_hex(8)
         self.is_stopping = False
         self._timing = {"ack_seconds": ack_seconds, "ping_seconds": ping_seconds}
         self._event_retries = event_retries
@@ -287,8 +289,6 @@ class Slack:
         payloads = Payloads(self.workspace)
         events = Events(lab=self.lab, payloads=payloads, courier=self.courier)
         self._street = Street(lab=self.lab, payloads=payloads, courier=self.courier, events=events)
-        if isinstance(self.transport, HttpMode):
-            self.courier.spawn(self.transport.verify_until_answered)
 
     def _transport(self) -> SocketMode | HttpMode:
         ack_seconds = self._timing["ack_seconds"]

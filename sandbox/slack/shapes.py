@@ -203,7 +203,7 @@ def view(workspace: Workspace, opened: OpenView, values: dict[str, dict[str, JSO
         "close": given.get("close"),
         "clear_on_close": given.get("clear_on_close", False),
         "notify_on_close": given.get("notify_on_close", False),
-        "submit_disabled": given.get("submit_disabled", False),
+        "submit_disabled": False,
     }
     return {
         "id": opened.id,

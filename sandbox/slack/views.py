@@ -72,7 +72,7 @@ class Views:
         return found
 
     def open(self, user: str, view: JSON) -> OpenView:
-        """A new modal; one that is open already gives way, as it does on the screen."""
+        """A new modal. That one which is open already gives way is a guess."""
         self.clear(user)
         self._refuse_twin(view, None)
         return self._put_on_top(user, view, previous=None)

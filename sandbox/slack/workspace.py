@@ -240,6 +240,10 @@ class Workspace:
         return message
 
     def delete(self, message: Message) -> None:
+        """Takes a message away; the root of a thread leaves a stone behind that holds the replies."""
+        if self.replies(message.channel, message.ts):
+            self.put(_tombstone(message))
+            return
         del self.in_channel(message.channel)[message.ts]
         self.feed.publish("message_deleted", {"channel": message.channel, "ts": message.ts})
         self._show_root(message)
@@ -296,3 +300,14 @@ class Workspace:
         return self.show(
             Ephemeral(id=stamp, channel=channel_id, user=user_id, text=text, created=float(stamp), author="slackbot")
         )
+
+
+def _tombstone(message: Message) -> Message:
+    return Message(
+        ts=message.ts,
+        thread_ts=message.ts,
+        channel=message.channel,
+        user=message.user,
+        text="This message was deleted.",
+        subtype="tombstone",
+    )
