@@ -1,7 +1,8 @@
 """A server of bare bytes on loopback: it shows what really goes over the wire, and can misbehave in any way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -113,3 +114,33 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
         await reader.readline()
     await reader.readline()
     return body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One reply of a script: a status and JSON (or bytes), or with `hangs_up` none at all."""
+
+    status: int = 200
+    body: object = b""
+    headers: tuple[str, ...] = ()
+    hangs_up: bool = False
+
+    def answer(self) -> Answer:
+        if self.hangs_up:
+            return writing(b"")
+        raw = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        return replying(f"{self.status} Said", raw, *self.headers)
+
+
+def scripted(script: Mapping[str, Line | Sequence[Line]]) -> Answer:
+    """Answer `METHOD target` from a script, one line after the other, the last one from then on; all else with 418."""
+    answers = {
+        key: first(*(line.answer() for line in ([lines] if isinstance(lines, Line) else lines)))
+        for key, lines in script.items()
+    }
+    unexpected = replying("418 Unexpected")
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await answers.get(f"{seen.method} {seen.target}", unexpected)(seen, writer)
+
+    return answer

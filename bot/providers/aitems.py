@@ -1,0 +1,510 @@
+"""NAVER Cloud AiTEMS: recommendations, trained on a service's datasets, live by themselves when they are finished.
+
+The pages named here are under https://api.ncloud-docs.com/docs/en/ai-application-service-aitems-service-…; common facts
+are on https://api.ncloud-docs.com/docs/en/aitems-overview, the gateway's errors on
+https://api-gov.ncloud-docs.com/docs/api-call-lgc-errorhandling. "Recorded" are replies that a customer published in
+April 2022 (github.com/seung-seok/AiTEMS).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+from yarl import URL
+
+from bot.domain.arguments import Argument, Arguments, Family, Kind
+from bot.domain.jobs import RemoteStatus
+from bot.domain.requests import Json, Payload, Plan, TrainRequest
+from bot.errors import (
+    BrokenError,
+    CredentialsError,
+    NotConfiguredError,
+    NotFoundError,
+    ProviderError,
+    RateLimitedError,
+    RejectedError,
+    UnreadableError,
+    UsageError,
+)
+from bot.ports import Found, Gate, Powers, Provider, Reference, Watched
+from bot.providers.aitems_trains import (
+    TITLE,
+    TYPES,
+    Train,
+    pick_ours,
+    read_train,
+    read_trains,
+    to_keys,
+    to_remote_id,
+    to_status,
+)
+from bot.providers.defaults import Defaults
+from bot.providers.http import Http, Reply, Tools, read_object
+from bot.providers.ncloud_signature import signed_headers
+from bot.providers.section import Address, Secret, Section, read_section, setting
+
+NAME = "aitems"
+DOCUMENTED_BASE = "https://aitems.apigw.ntruss.com/api/v1"  # aitems-overview
+
+# create and read: the states of a service, of which only `learnable` is explained as "can train".
+UNFIT: Mapping[str, str] = {
+    "datasetRequired": "it has no datasets yet; attach a user, an item and an interaction dataset first",
+    "drafted": "it is a draft; finish it in the console first",
+    "disable": "it cannot be trained (`disable`)",
+    "requestLearning": "a training was just requested there; start again when that has ended",
+    "learning": "it is in training, and a second start is not documented; start again when that has ended",
+    "scheduled": "it trains by its own schedule",
+    "scheduledLearning": "it trains by its own schedule",
+    "deleting": "it is being deleted",
+    "deleted": "it was deleted",
+}
+
+MOST_IN_DESCRIPTION = 100
+"""Documented for the description of a service (create); that it holds for a training's (learning) is assumed."""
+ROOM_FOR_MARKER = 16
+
+# learning: these three have ranges there; the names of others are cut off in every copy of the page.
+HP_RANGES: Mapping[str, tuple[int, int]] = {
+    "session_max_timestamp": (10, 86_400),
+    "item_top_n": (1_000, 500_000),
+    "min_item_cut": (1, 1_000),
+}
+
+MANAGER = "the policy NCP_AITEMS_MANAGER"  # https://guide.ncloud-docs.com/docs/en/aitems-subaccount
+AUTHENTICATION_FAILED, NOT_SUBSCRIBED, QUOTA_EXCEEDED = "200", "210", "400"
+CLOCK_WINDOW = timedelta(minutes=5)  # aitems-overview
+QUOTA_PAUSE = 600.0
+
+
+# -- configuration ----------------------------------------------------------------------------------------------------
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone; one is called Asia/Seoul") from None
+    return name
+
+
+class Config(Section):
+    """The section `aitems`.
+
+    `timezone` is that of times without an offset: no page names it, recorded ones fit Korea's. No page names a rate
+    either; NAVER's sibling services state one call a second.
+    """
+
+    base_url: Address = DOCUMENTED_BASE
+    access_key: Secret
+    secret_key: Secret
+    timezone: Annotated[str, AfterValidator(_check_zone)] = "Asia/Seoul"
+    per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
+def build(section: Mapping[str, Any], tools: Tools) -> Provider:
+    """The provider. NotConfiguredError names the settings that lack, ConfigurationError those that are wrong."""
+    lacking = tuple(setting(NAME, key) for key in ("access_key", "secret_key") if not section.get(key))
+    if lacking:
+        raise NotConfiguredError(TITLE, lacking)
+    return AiTems(read_section(Config, NAME, section), tools)
+
+
+# -- what can be said to it -------------------------------------------------------------------------------------------
+
+
+def _refuse_id(text: str) -> str | None:
+    # Recorded ids are 11 small letters and digits. Only what would change the address is refused.
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        return None
+    return f"`{text}` is no id of {TITLE}; one looks like `6wxgu1a2b3c`."
+
+
+def parse_hp(name: str, text: str) -> Json:
+    """The value of `hp.NAME=TEXT`: JSON where it is some, else the text. UsageError where it cannot be meant."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name):
+        raise UsageError(f"`hp.{name}` is no name of an option.", word=f"hp.{name}")
+    if not text:
+        raise UsageError(f"`hp.{name}=` lacks its value.", word=f"hp.{name}")
+    value = _read_value(text)
+    _refuse_out_of_range(name, text, value)
+    if name == "is_enabled" and value is not True:
+        raise UsageError("HPO is off by itself where no `hp.` option is given.", word=f"hp.{name}={text}")
+    return value
+
+
+def _read_value(text: str) -> Json:
+    try:
+        value = json.loads(text)
+        # What cannot be written again, as JSON in UTF-8, was none: NaN, 1e999, half a character.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return value
+
+
+def _refuse_out_of_range(name: str, text: str, value: Json) -> None:
+    if name not in HP_RANGES:
+        return
+    least, most = HP_RANGES[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"`hp.{name}` is a number from {least:,} to {most:,}, not `{text}`.", word=text)
+
+
+SERVICE_ID = Argument(name="service", label="SERVICE-ID", what="the AiTEMS service, of type batch", refuse=_refuse_id)
+ARGUMENTS = Arguments(
+    positionals=(
+        SERVICE_ID,
+        Argument(
+            name="types",
+            label="TYPE[,TYPE]",
+            what="what to train: personalRecommend, relatedItem, pop",
+            kind=Kind.WORDS,
+            choices=TYPES,
+        ),
+    ),
+    options=(
+        Argument(
+            name="description",
+            label='description="…"',
+            what=f"a note of up to {MOST_IN_DESCRIPTION} characters, our own mark included",
+            required=False,
+        ),
+    ),
+    families=(
+        Family(
+            name="hp",
+            prefix="hp.",
+            label="hp.NAME=VALUE",
+            what="an option of the hyperparameter optimization (HPO), which any of them turns on",
+            parse=parse_hp,
+        ),
+    ),
+    model="service",
+    examples=("/train aitems 6wxgu1a2b3c pop", "/train aitems 6wxgu1a2b3c pop,relatedItem hp.item_top_n=20000"),
+    reference=(
+        SERVICE_ID,
+        Argument(name="type", label="TYPE", what="the type of the training", choices=TYPES),
+        Argument(name="version", label="VERSION", what="the version of the training", refuse=_refuse_id),
+    ),
+    reference_example="/status aitems 6wxgu1a2b3c pop maqll4d5e6f",
+)
+
+
+def to_body(request: TrainRequest) -> dict[str, Json]:
+    """The body of the start as documented on learning, without our mark: that is put in when the job starts."""
+    options = dict(request.params.get("hp") or {})
+    body: dict[str, Json] = {
+        "types": list(dict.fromkeys(request.params["types"])),
+        "hpConfig": {"is_enabled": bool(options), **options},
+    }
+    description = (request.params.get("description") or "").strip()
+    return {**body, "description": description} if description else body
+
+
+def to_marker(job_id: str) -> str:
+    """What makes a training recognisable as that of one job: no other field of it can carry a text of ours."""
+    return f"[sy:{job_id}]"
+
+
+def describe(text: str, marker: str) -> str:
+    """The description that is sent: the user's text, cut where needed, and the whole mark.
+
+    Counted in UTF-16 units, the longest count that a service may mean by "characters".
+    """
+    room = MOST_IN_DESCRIPTION - len(marker) - 1
+    cut = text.encode("utf-16-le")[: 2 * max(room, 0)].decode("utf-16-le", "ignore").rstrip()
+    return f"{cut} {marker}" if cut else marker
+
+
+def _summary(request: TrainRequest, body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    options = {name: value for name, value in body["hpConfig"].items() if name != "is_enabled"}
+    shown = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
+    hpo = f"on, {shown}" if shown else "on" if body["hpConfig"]["is_enabled"] else "off"
+    lines = [("Service", request.model), ("Types", ", ".join(body["types"])), ("HPO", hpo)]
+    if "description" in body:
+        lines.append(("Description", _shown(body["description"])))
+    return (*lines, ("Goes live", "by itself, in place of the former results, when it is finished"))
+
+
+def _shown(description: str) -> str:
+    is_whole = describe(description, "x" * ROOM_FOR_MARKER).startswith(description)
+    return (
+        description
+        if is_whole
+        else f"{description} (its end is cut: {MOST_IN_DESCRIPTION} characters fit with our mark)"
+    )
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An error body. The gateway's codes are numbers that are no HTTP statuses; the backend's are words."""
+
+    code: str = ""
+    said: str = ""
+    is_backends: bool = False
+
+
+def read_fault(reply: Reply) -> Fault:
+    """Both shapes: the gateway's `{"error": {"errorCode", "message", "details"}}` (documented as JSON or XML, the code
+    as a number and as text) and the backend's flat one, whose specific code is in `error` (recorded)."""
+    try:
+        value = reply.json()
+    except ValueError:
+        return _read_xml(reply.body.decode("utf-8", "replace"))
+    if not isinstance(value, dict):
+        return Fault()
+    error = value.get("error")
+    fields = error if isinstance(error, dict) else value
+    said = ": ".join(part for part in (fields.get("message"), fields.get("details")) if isinstance(part, str) and part)
+    generic = _code(fields.get("errorCode"))
+    if isinstance(error, dict) or generic.isdigit():
+        return Fault(code=generic, said=said)
+    # A web framework's own error has no errorCode: it says nothing of the thing that was asked for.
+    return Fault(code=_code(error) or generic, said=said, is_backends=bool(generic))
+
+
+def _code(value: Json) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _read_xml(text: str) -> Fault:
+    found = {name: said.strip() for name, said in re.findall(r"<(errorCode|message|details)>([^<]*)</\1>", text)}
+    said = ": ".join(found[name] for name in ("message", "details") if found.get(name))
+    return Fault(code=found.get("errorCode", ""), said=said)
+
+
+# -- the provider -----------------------------------------------------------------------------------------------------
+
+
+class AiTems(Defaults):
+    """A job is one request for training; it holds a training, with a version of its own, per type."""
+
+    name = NAME
+    title = TITLE
+    arguments = ARGUMENTS
+    powers = Powers(gate=Gate.BEFORE, many=True, watches_live=True)
+
+    def __init__(self, config: Config, tools: Tools) -> None:
+        self._base = URL(config.base_url)
+        self._access_key = config.access_key.get_secret_value()
+        self._secret_key = config.secret_key.get_secret_value()
+        self._zone = ZoneInfo(config.timezone)
+        self._now: Callable[[], datetime] = tools.now
+        self._http = Http(
+            title=TITLE,
+            sessions=tools.sessions,
+            secrets=(self._secret_key, self._access_key),
+            judge=self._judge,
+            per_second=config.per_second,
+        )
+
+    def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
+        body = to_body(request)
+        return Plan(provider=NAME, model=request.model, body=body, summary=_summary(request, body))
+
+    # The start
+
+    async def reserve(self, plan: Plan, job_id: str) -> Mapping[str, Json]:
+        """The versions that are there before the start, by type, and the mark that ours will carry."""
+        await self._refuse_unfit(plan.model)
+        trains = await self._list(plan.model)
+        known = {
+            kind: sorted(train.version for train in trains.values() if train.type == kind)
+            for kind in plan.body["types"]
+        }
+        return {"known": known, "marker": to_marker(job_id)}
+
+    async def _refuse_unfit(self, service: str) -> None:
+        """A look ahead that may fail: what it says is only there to spare a start that cannot work."""
+        try:
+            seen = read_object(await self._send("GET", _path(service)), TITLE)
+        except NotFoundError as error:
+            raise RejectedError(
+                f"{TITLE} knows no service `{service}`.", status=error.status, code=error.code
+            ) from None
+        except CredentialsError:
+            raise
+        except (RejectedError, BrokenError, UnreadableError):
+            return
+        word = seen.get("status")
+        reason = UNFIT.get(word) if isinstance(word, str) else None
+        if seen.get("type") == "interval":
+            # The page learning takes ids of services of type batch only.
+            reason = "it is of type interval and trains by itself; only services of type batch are trained by request"
+        if reason:
+            raise RejectedError(f"The service `{service}` is not ready: {reason}.", code=str(word or ""))
+
+    async def start(self, plan: Plan, claim: Mapping[str, Json], file: Path | None) -> None:
+        """The reply is the service's object and names no training, so there is no id yet."""
+        description = describe(plan.body.get("description", ""), claim["marker"])
+        reply = await self._send("POST", _path(plan.model), {**plan.body, "description": description})
+        read_object(reply, TITLE)
+
+    async def find(self, plan: Plan, claim: Mapping[str, Json], last: Found | None) -> Found:
+        """Our trainings in the plain list. They may appear there some time after they were accepted."""
+        trains = await self._list(plan.model)
+        ours = {kind: pick_ours(trains.values(), kind, claim) for kind in plan.body["types"]}
+        found = [train for train in ours.values() if train is not None]
+        word = ", ".join(f"{kind}: {train.word if train else 'not listed'}" for kind, train in ours.items())
+        return Found(
+            remote_id=to_remote_id(train.key for train in found) if len(found) == len(ours) else None, word=word
+        )
+
+    # The watch
+
+    def group(self, watched: Watched) -> str:
+        return watched.model
+
+    async def status(self, watched: Watched) -> RemoteStatus:
+        seen = (await self.statuses([watched]))[watched.job_id]
+        if isinstance(seen, ProviderError):
+            raise seen
+        return seen
+
+    async def statuses(self, watched: Sequence[Watched]) -> Mapping[str, RemoteStatus | ProviderError]:
+        """One plain list answers for all jobs of a service."""
+        seen: dict[str, RemoteStatus | ProviderError] = {}
+        for service in dict.fromkeys(one.model for one in watched):
+            jobs = [one for one in watched if one.model == service]
+            try:
+                trains = await self._list(service)
+            except ProviderError as error:
+                seen |= {one.job_id: error for one in jobs}
+            else:
+                seen |= {one.job_id: await self._status_of(one, trains) for one in jobs}
+        return seen
+
+    async def _status_of(
+        self, watched: Watched, listed: Mapping[tuple[str, str], Train]
+    ) -> RemoteStatus | ProviderError:
+        try:
+            keys = to_keys(watched.remote_id or "")
+            trains = [listed.get(key) or await self._view(watched.model, key) for key in keys]
+        except ProviderError as error:
+            return error
+        if not trains:
+            return UnreadableError(f"It is not known yet which training of `{watched.model}` this is.")
+        return to_status(trains, watched.last, self._zone)
+
+    async def _list(self, service: str) -> Mapping[tuple[str, str], Train]:
+        return read_trains(await self._send("GET", f"{_path(service)}/trains"))
+
+    async def _view(self, service: str, key: tuple[str, str]) -> Train:
+        """One training that the list does not hold; NotFoundError only where the service itself denies it."""
+        kind, version = (quote(part, safe="") for part in key)
+        train = read_train(
+            read_object(await self._send("GET", f"{_path(service)}/trains/{kind}/versions/{version}"), TITLE)
+        )
+        if train is None or train.key != key:
+            raise UnreadableError(f"{TITLE} answered with something that is not the training {key[0]} {key[1]}.")
+        return train
+
+    def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
+        kind = words["type"]
+        remote_id = to_remote_id([(kind, words["version"])])
+        return (Reference(model=words["service"], params={"types": [kind]}, remote_id=remote_id),)
+
+    # The wire
+
+    async def _send(self, method: str, path: str, body: Json = None) -> Reply:
+        """Send, with a fresh signature; once more with a newer one where the gateway did not accept it, because then
+        nothing has happened."""
+        try:
+            return await self._attempt(method, path, body)
+        except CredentialsError as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise
+        return await self._attempt(method, path, body)
+
+    async def _attempt(self, method: str, path: str, body: Json) -> Reply:
+        # What is signed is what is sent, byte for byte. `once` for reading too: aiohttp would repeat a GET with the
+        # signature of the first.
+        target = self._base.raw_path.rstrip("/") + path
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        return await self._http.call(
+            method,
+            URL(f"{self._base.origin()}{target}", encoded=True),
+            once=True,
+            headers={**headers, **signed_headers(method, target, self._now(), self._access_key, self._secret_key)},
+            data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
+        )
+
+    def _judge(self, reply: Reply) -> ProviderError | None:
+        if reply.status < 400:
+            return None
+        fault = read_fault(reply)
+        said = self._http.clean(" ".join(part for part in (fault.code, fault.said) if part)) or "no reason given"
+        match reply.status:
+            case 401:
+                return self._refused_keys(reply, fault)
+            case 403:
+                sentence = f"{TITLE} does not let these keys do this ({said}). A sub account needs {MANAGER}."
+                return CredentialsError(sentence, status=403, code=fault.code)
+            case 404:
+                return _not_there(fault, said)
+            case 429:
+                return _too_often(fault)
+            case status if status >= 500:
+                return BrokenError(f"{TITLE} answers with HTTP {status} ({said}){_trace(reply)}.")
+            case status:
+                return RejectedError(f"{TITLE} refused ({said}){_trace(reply)}.", status=status, code=fault.code)
+
+    def _refused_keys(self, reply: Reply, fault: Fault) -> CredentialsError:
+        if fault.code == NOT_SUBSCRIBED:
+            sentence = (
+                f"{TITLE} denies permission. Its operator subscribes to AiTEMS in the NAVER Cloud console, and gives a "
+                f"sub account {MANAGER}."
+            )
+            return CredentialsError(sentence, status=401, code=NOT_SUBSCRIBED)
+        keys = f"{setting(NAME, 'access_key')} and {setting(NAME, 'secret_key')}"
+        sentence = f"{TITLE} does not accept our signature. {self._clock(reply)}, then {keys}."
+        return CredentialsError(sentence, status=401, code=AUTHENTICATION_FAILED)
+
+    def _clock(self, reply: Reply) -> str:
+        """What to check first: a signature is refused from 5 minutes off the gateway's clock."""
+        try:
+            off = self._now() - parsedate_to_datetime(reply.headers.get("Date", ""))
+        except (ValueError, TypeError):
+            off = timedelta()
+        if abs(off) <= CLOCK_WINDOW:
+            return "Check this machine's clock"
+        minutes, side = round(abs(off).total_seconds() / 60), "ahead of" if off > timedelta() else "behind"
+        return f"Set this machine's clock, which is {minutes:,} minutes {side} theirs"
+
+
+def _path(service: str) -> str:
+    return f"/services/{quote(service, safe='')}"
+
+
+def _not_there(fault: Fault, said: str) -> RejectedError:
+    """The overview documents 404 as "resource not found": from the backend it is the answer about the thing that was
+    asked for. The gateway's own 404 (code 300) and a web page say that the address is wrong, and nothing of a job."""
+    if fault.is_backends:
+        return NotFoundError(f"{TITLE} does not know it ({said}).", status=404, code=fault.code)
+    sentence = f"{TITLE} is not at this address ({said}). Check {setting(NAME, 'base_url')}."
+    return RejectedError(sentence, status=404, code=fault.code)
+
+
+def _too_often(fault: Fault) -> RateLimitedError | None:
+    if fault.code != QUOTA_EXCEEDED:
+        return None
+    return RateLimitedError(f"{TITLE} says that the account's quota is used up.", retry_after=QUOTA_PAUSE)
+
+
+def _trace(reply: Reply) -> str:
+    """NAVER's id of the call, which its support asks for, and who answered."""
+    trace = reply.headers.get("x-ncp-trace-id", "")
+    origin = reply.headers.get("x-ncp-apigw-response-origin", "")
+    shown = " ".join(part for part in (trace, origin) if re.fullmatch(r"[\w.-]{1,64}", part))
+    return f", trace {shown}" if shown else ""
