@@ -133,8 +133,8 @@ def test_without_keys_it_is_not_configured(sessions: Sessions) -> None:
 )
 def test_wrong_settings_are_named(sessions: Sessions, key: str, value: str) -> None:
     """A wrong value is told with its setting, and no sentence holds a key."""
+    section: dict[str, Any] = {key: value}
     with pytest.raises(ConfigurationError) as caught:
-        section: dict[str, Any] = {key: value}
         provider_at("http://127.0.0.1", sessions, **section)
     assert f"SWITCHYARD_AITEMS__{key.upper()}" in str(caught.value)
     assert SECRET not in str(caught.value)
