@@ -1,0 +1,103 @@
+"""The names that Slack and Switchyard share: commands, actions, forms, events, methods, scopes.
+
+Views, handlers and manifest.yml use the same ones; a test of the house holds them together.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+REQUEST_PATH = "/slack/events"
+"""Where commands, clicks and events arrive in HTTP mode."""
+
+NOTICE = "switchyard_notice"
+"""The event_type of the metadata by which a message of ours is found again."""
+
+
+class Command(StrEnum):
+    """Every slash command that is answered wherever it is delivered."""
+
+    TRAIN = "/train"
+    TRAIN_STATUS = "/train-status"
+    STATUS = "/status"  # reserved, see RESERVED: the manifest does not register it
+    JOBS = "/jobs"
+
+
+RESERVED = frozenset(
+    {
+        # built into Slack; none of its pages lists them, this is what was gathered in github.com/openclaw/openclaw/issues/29032
+        "/away", "/collapse", "/dnd", "/expand", "/feed", "/join", "/leave", "/me", "/msg", "/mute", "/open", "/pro",
+        "/remind", "/search", "/shortcuts", "/shrug", "/status", "/topic", "/who",
+        # refused as well, by reports of others; a guess that costs nothing
+        "/apps", "/archive", "/call", "/commands", "/debug", "/help", "/invite", "/kill", "/send", "/star",
+    }
+)  # fmt: skip
+"""Names that Slack keeps for itself: one of them makes it refuse all commands of a manifest."""
+
+
+class Action(StrEnum):
+    """What a button does. A button's action_id is made with `action_id` and read with `action_of`."""
+
+    APPROVE = "approve"
+    REJECT = "reject"  # asks for the reason first
+    ANSWER = "answer"  # a question that no service can answer; qualified by the answer
+    CANCEL = "cancel"
+    OFFER_AGAIN = "offer_again"
+    KEEP_WATCHING = "keep_watching"
+    START_ANOTHER = "start_another"
+    POST_HERE = "post_here"
+    USE_DM = "use_dm"
+    WATCH = "watch"
+    LOOK = "look"
+    JOBS_PAGE = "jobs_page"  # qualified by the page
+
+
+def action_id(action: Action, which: str = "") -> str:
+    """The id of a button: unique in its message, so buttons of one action are told apart by `which`."""
+    return f"{action}:{which}" if which else action.value
+
+
+def action_of(id_: str) -> tuple[Action, str] | None:
+    """The action and what qualifies it; None for a button of an older message that nobody knows any more."""
+    name, _, which = id_.partition(":")
+    return (Action(name), which) if name in Action.__members__.values() else None
+
+
+class Callback(StrEnum):
+    """What a form is for."""
+
+    REJECT_REASON = "reject_reason"
+
+
+class SlackEvent(StrEnum):
+    """What Slack tells the bot without being asked."""
+
+    MEMBER_JOINED_CHANNEL = "member_joined_channel"  # the bot was invited: what was held there goes on
+    SUBTEAM_MEMBERS_CHANGED = "subteam_members_changed"  # a group of approvers has other members
+
+
+METHODS = (
+    "apps.connections.open",
+    "auth.test",
+    "chat.postMessage",
+    "chat.update",
+    "conversations.history",
+    "conversations.open",
+    "conversations.replies",
+    "usergroups.users.list",
+    "views.open",
+)
+"""Every method of the Web API that is called."""
+
+SCOPES: Mapping[str, str] = {
+    "commands": "the slash commands",
+    "chat:write": "posts and edits cards, prompts and thread lines where the bot was invited",
+    "im:write": "opens the direct message of somebody who wants the card there",
+    "channels:history": "looks in a public channel for a message of which Slack's answer was lost, before repeating it",
+    "groups:history": "the same in a private channel",
+    "im:history": "the same in a direct message",
+    "mpim:history": "the same in a direct message of several people",
+    "channels:read": "hears that the bot was invited to a public channel, so that held trainings go on",
+    "groups:read": "the same for a private channel",
+    "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
+}
+"""The bot's scopes, each with its reason. Posting without an invitation and joining by itself are not among them."""

@@ -1,0 +1,167 @@
+"""manifest.yml is what the code registers and calls, no more and no less, and what Slack takes."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from bot import manifest
+from bot.errors import UsageError
+from bot.manifest import Manifest, http_twin
+from handlers.ids import METHODS, RESERVED, SCOPES, Command, SlackEvent
+
+BASE_URL = "https://switchyard.example.com"
+REQUEST_URL = "https://switchyard.example.com/slack/events"
+
+
+def contract(name: str) -> Any:
+    """One of the documents that Slack publishes about itself."""
+    folder = os.environ.get("SLACK_CONTRACTS")
+    if not folder:
+        pytest.skip("SLACK_CONTRACTS names no folder with Slack's published contracts")
+    return json.loads((Path(folder) / name).read_text("utf-8"))
+
+
+@pytest.fixture
+def app() -> Manifest:
+    return manifest.load()
+
+
+@pytest.fixture(params=["socket", "http"])
+def twin(request: pytest.FixtureRequest, app: Manifest) -> Manifest:
+    return app if request.param == "socket" else http_twin(app, BASE_URL)
+
+
+def scopes(app: Manifest) -> list[str]:
+    granted: list[str] = app["oauth_config"]["scopes"]["bot"]
+    return granted
+
+
+def events(app: Manifest) -> list[str]:
+    subscribed: list[str] = app["settings"]["event_subscriptions"]["bot_events"]
+    return subscribed
+
+
+def commands(app: Manifest) -> list[Mapping[str, Any]]:
+    registered: list[Mapping[str, Any]] = app["features"]["slash_commands"]
+    return registered
+
+
+def test_the_commands_are_those_of_the_code(app: Manifest) -> None:
+    """What is answered is registered, apart from what Slack keeps for itself."""
+    assert [one["command"] for one in commands(app)] == [one.value for one in Command if one not in RESERVED]
+
+
+def test_no_reserved_name_is_registered(app: Manifest) -> None:
+    """One of them makes Slack refuse every command; `/status` is in the list, the reason is in the file."""
+    assert not {one["command"] for one in commands(app)} & RESERVED
+    assert Command.STATUS in RESERVED
+    assert "`/status` is not here" in manifest.text()
+
+
+def test_every_command_explains_itself(app: Manifest) -> None:
+    """Slack shows both while somebody types."""
+    assert all(one["description"] and one["usage_hint"] for one in commands(app))
+
+
+def test_the_events_are_those_of_the_code(app: Manifest) -> None:
+    """Nothing is sent that nobody reads."""
+    assert events(app) == [one.value for one in SlackEvent]
+
+
+def test_buttons_and_direct_messages_work(app: Manifest) -> None:
+    """Buttons need interactivity; the way on through a direct message needs a tab in which commands can be typed."""
+    assert app["settings"]["interactivity"] == {"is_enabled": True}
+    home = app["features"]["app_home"]
+    assert (home["messages_tab_enabled"], home["messages_tab_read_only_enabled"]) == (True, False)
+
+
+def test_every_scope_stands_with_its_reason(app: Manifest) -> None:
+    """Whoever installs the app reads why; the code gives the same reasons."""
+    written = dict(re.findall(r"^ {6}- ([\w:.]+) # (.+)$", manifest.text(), re.MULTILINE))
+    assert written == SCOPES
+    assert scopes(app) == list(SCOPES)
+
+
+def test_the_bot_stays_where_it_was_invited(app: Manifest) -> None:
+    """It asks neither to post nor to join anywhere by itself."""
+    assert not {"chat:write.public", "channels:join", "channels:manage", "groups:write"} & set(scopes(app))
+
+
+@pytest.mark.contracts
+def test_both_twins_are_valid(twin: Manifest) -> None:
+    """Slack's own schema takes the app for Socket Mode and the one for HTTP mode."""
+    schema = contract("manifest.schema.2.0.0.json")
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(twin)] == []
+
+
+@pytest.mark.contracts
+def test_the_scopes_are_enough(app: Manifest) -> None:
+    """Each method that is called exists and is granted, each event can be heard."""
+    methods, heard = contract("web-api-methods.json")["methods"], contract("events.json")["events"]
+    for method in METHODS:
+        needed = set(methods[method]["scopes"].get("bot", ()))
+        assert not needed or needed & set(scopes(app)), method
+    for event in events(app):
+        assert set(heard[event]["scopes"]) & set(scopes(app)), event
+
+
+@pytest.mark.contracts
+def test_no_scope_is_superfluous(app: Manifest) -> None:
+    """Each belongs to a method that is called, to an event, or to the commands."""
+    methods, heard = contract("web-api-methods.json")["methods"], contract("events.json")["events"]
+    for_methods = {scope for method in METHODS for scope in methods[method]["scopes"].get("bot", ())}
+    for_events = {scope for event in events(app) for scope in heard[event]["scopes"]}
+    assert set(scopes(app)) <= for_methods | for_events | {"commands"}
+
+
+@pytest.mark.parametrize("base_url", [BASE_URL, f"{BASE_URL}/", REQUEST_URL])
+def test_the_twin_differs_in_addresses_alone(app: Manifest, base_url: str) -> None:
+    """Commands, buttons and events go to one address; everything else stays."""
+    twin = http_twin(app, base_url)
+    assert {one.pop("url") for one in twin["features"]["slash_commands"]} == {REQUEST_URL}
+    assert twin["settings"]["event_subscriptions"].pop("request_url") == REQUEST_URL
+    assert twin["settings"]["interactivity"].pop("request_url") == REQUEST_URL
+    assert twin["settings"].pop("socket_mode_enabled") is False
+    twin["settings"]["socket_mode_enabled"] = True
+    assert twin == app == manifest.load()
+
+
+def test_the_twin_keeps_a_path_before_its_own(app: Manifest) -> None:
+    """A proxy may serve the bot below a path."""
+    twin = http_twin(app, "https://tools.example.com/switchyard")
+    assert twin["settings"]["interactivity"]["request_url"] == "https://tools.example.com/switchyard/slack/events"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://switchyard.example.com",
+        "switchyard.example.com",
+        "https://",
+        "https://[x",
+        "https://a b",
+        "https://h?x=1",
+        "https://h/#x",
+        "https://me:pw@h",
+        "",
+    ],
+)
+def test_slack_needs_https(app: Manifest, address: str) -> None:
+    """Slack sends to https alone; the sentence shows an address that works."""
+    with pytest.raises(UsageError, match="has to begin with https://"):
+        http_twin(app, address)
+
+
+def test_what_is_printed_is_what_is_meant(app: Manifest) -> None:
+    """The printed twin reads back as itself, and begins like the file."""
+    twin = http_twin(app, BASE_URL)
+    assert yaml.safe_load(manifest.dump(twin)) == twin
+    assert list(yaml.safe_load(manifest.dump(twin))) == list(app)
