@@ -52,7 +52,7 @@ async def _body(request: web.Request) -> JSON:
     if request.content_type == "application/json":
         return await _json(request)
     if request.content_type in _FORMS:
-        return dict(await request.post())
+        return {name: _decoded(value) for name, value in (await request.post()).items()}
     return {}
 
 
@@ -64,6 +64,11 @@ async def _json(request: web.Request) -> JSON:
     if not isinstance(values, dict):
         raise SlackError("json_not_object")
     return values
+
+
+def _decoded(value: Any) -> Any:
+    """A part of a multipart body that names its own content type arrives as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else value
 
 
 def _text(value: Any) -> str:
