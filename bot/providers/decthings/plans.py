@@ -1,0 +1,269 @@
+"""What is said to Decthings to start a training: the arguments, the body, the lines for people, the frame."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.domain.arguments import Argument, Arguments, Family, Kind
+from bot.domain.requests import Json, TrainRequest
+from bot.errors import UsageError
+from bot.providers.decthings.contracts import CONTRACTS, OTHER, Contract
+from bot.providers.decthings.parameters import is_dataset, parse_parameter, shown, to_tensor
+from bot.providers.decthings.refusals import NAME
+from bot.providers.decthings.wire import MOST_BLOBS, encode_tensor
+from bot.providers.section import setting
+
+PARAMETERS = "parameters"
+OPTIONS = ("launcher", "cpus", "memory", "gpu")
+
+# -- arguments --------------------------------------------------------------------------------------------------------
+
+
+def arguments_of(contract: Contract) -> Arguments:
+    """The arguments under a contract: they differ in what a training starts from."""
+    model = Argument(name="model", label="MODEL-ID", what="the id of the model", refuse=_refuse_blank)
+    session = Argument(name="session", label="SESSION-ID", what="the id of the training session", refuse=_refuse_blank)
+    return Arguments(
+        positionals=(model, _new_name(contract)),
+        options=(_source(contract), *_LOCATION),
+        families=(_parameters(contract),),
+        model="model",
+        examples=_examples(contract),
+        reference=(model, session),
+        reference_example="/status decthings mdl-sentiment 22222222-2222-4222-8222-222222222222",
+    )
+
+
+def _examples(contract: Contract) -> tuple[str, ...]:
+    start = (
+        f"/train decthings mdl-sentiment reviews-2 {'version=st-sentiment-1 ' if contract.option == 'version' else ''}"
+    )
+    return (
+        f"{start}train=dataset:ds-reviews/train labels=dataset:ds-reviews/labels epochs=u32:10",
+        f"{start}rate=f64:0.001 layers=u16:128,64,32 cpus=2 memory=4096",
+    )
+
+
+def _new_name(contract: Contract) -> Argument:
+    return Argument(
+        name="name",
+        label=f"NEW-{contract.option.upper()}-NAME",
+        what=f"the name of the {contract.option} that the training makes",
+        refuse=_refuse_blank,
+    )
+
+
+def _source(contract: Contract) -> Argument:
+    return Argument(
+        name=contract.option,
+        label=f"{contract.option}=ID",
+        what=f"the {contract.option} to start from" + ("" if _is_required(contract) else "; else the active one"),
+        required=_is_required(contract),
+        refuse=_refuse_blank,
+    )
+
+
+def _is_required(contract: Contract) -> bool:
+    return contract.option == "version"
+
+
+def _parameters(contract: Contract) -> Family:
+    return Family(
+        name=PARAMETERS,
+        prefix="param.",
+        label="NAME=dataset:ID/KEY | NAME=TYPE:VALUE[,VALUE]",
+        what="a parameter of the model's train function: a key of a data set, or values such as `f64:0.001`",
+        parse=_parser(contract),
+        is_open=True,
+    )
+
+
+def _parser(contract: Contract) -> Callable[[str, str], Json]:
+    def parse(name: str, text: str) -> Json:
+        if ":" not in text:
+            _refuse_other_contract(name, contract)
+            _refuse_misspelt(name, text, (contract.option, *OPTIONS))
+        return parse_parameter(name, text)
+
+    return parse
+
+
+def _refuse_other_contract(name: str, contract: Contract) -> None:
+    if name == OTHER[contract.name].option:
+        raise UsageError(_belongs_elsewhere(contract), word=name)
+
+
+def _belongs_elsewhere(contract: Contract) -> str:
+    other = OTHER[contract.name]
+    return (
+        f"`{other.option}=` belongs to Decthings' contract `{other.name}`, but {setting(NAME, 'contract')} is "
+        f"`{contract.name}`. There is `{contract.option}=` instead."
+    )
+
+
+def _refuse_misspelt(name: str, text: str, options: Sequence[str]) -> None:
+    near = difflib.get_close_matches(name.lower(), options, n=1, cutoff=0.7)
+    if near:
+        raise UsageError(f"There is no option `{name}`.", word=name, suggestion=f"{near[0]}={text}")
+
+
+def _refuse_blank(text: str) -> str | None:
+    return None if text.strip() else "It cannot be empty."
+
+
+def _refuse_cpus(text: str) -> str | None:
+    # The client's types name 0.125 to 2 in older, any number in newer versions (src/types.ts).
+    if re.fullmatch(r"[0-9]{0,4}\.?[0-9]{0,4}", text) and text != "." and text and float(text) > 0:
+        return None
+    return f"`{text}` is not a number of CPUs, such as 2 or 0.5."
+
+
+def _refuse_gpu(text: str) -> str | None:
+    model, colon, count = text.rpartition(":")
+    if not colon and text.strip():
+        return None
+    if model.strip() and re.fullmatch("[1-9][0-9]{0,3}", count):
+        return None
+    return f'`{text}` is not written MODEL:COUNT, such as `L4:1` or `"A100 80GB:2"`.'
+
+
+_LOCATION = (
+    Argument(
+        name="launcher",
+        label="launcher=ID",
+        what="the persistent launcher to run on; else the configured one",
+        required=False,
+        refuse=_refuse_blank,
+    ),
+    Argument(
+        name="cpus",
+        label="cpus=N",
+        what="CPUs of a temporary launcher; with memory=",
+        kind=Kind.DECIMAL,
+        required=False,
+        refuse=_refuse_cpus,
+    ),
+    Argument(
+        name="memory",
+        label="memory=MIB",
+        what="memory of a temporary launcher in MiB; with cpus=",
+        kind=Kind.INTEGER,
+        required=False,
+    ),
+    Argument(
+        name="gpu",
+        label="gpu=MODEL[:COUNT]",
+        what="graphics processors of a temporary launcher",
+        required=False,
+        refuse=_refuse_gpu,
+    ),
+)
+
+
+# -- checks of combinations -------------------------------------------------------------------------------------------
+
+
+def check(request: TrainRequest, contract: Contract, launcher: str) -> None:
+    """Raise UsageError for arguments that do not go together. `launcher` is the configured one."""
+    _check_source(request.params, contract)
+    _check_location(request.params, launcher)
+    count = len(request.params.get(PARAMETERS, {}))
+    if count > MOST_BLOBS:
+        raise UsageError(f"Decthings takes at most {MOST_BLOBS} parameters; these are {count}.")
+
+
+def _check_source(params: Mapping[str, Json], contract: Contract) -> None:
+    if OTHER[contract.name].option in params:
+        raise UsageError(_belongs_elsewhere(contract), word=OTHER[contract.name].option)
+    if _is_required(contract) and not params.get(contract.option):
+        raise UsageError(f"Add `{contract.option}=ID`: Decthings has to be told which version to start from.")
+
+
+def _check_location(params: Mapping[str, Json], launcher: str) -> None:
+    temporary = [name for name in ("cpus", "memory", "gpu") if name in params]
+    if "launcher" in params and temporary:
+        word = temporary[0]
+        raise UsageError(
+            f"`launcher=` names a launcher that exists, `{word}=` describes a new one: say one of them.", word=word
+        )
+    for missing in ("cpus", "memory"):
+        if temporary and missing not in params:
+            raise UsageError(
+                f"`{temporary[0]}=` needs `{missing}=` beside it, such as `cpus=2 memory=4096`.", word=temporary[0]
+            )
+    if not (temporary or params.get("launcher") or launcher):
+        raise UsageError(
+            "Say where it is to run: `launcher=ID`, or `cpus=2 memory=4096` for a temporary launcher. "
+            f"With {setting(NAME, 'launcher')} set, that one is used."
+        )
+
+
+# -- body, summary, frame ---------------------------------------------------------------------------------------------
+
+
+def to_body(request: TrainRequest, contract: Contract, launcher: str) -> dict[str, Json]:
+    """Everything the start is made of: `params` go out as JSON, each of `values` as the blob of an inline parameter."""
+    named: Mapping[str, Json] = request.params.get(PARAMETERS, {})
+    source = request.params.get(contract.option)
+    return {
+        "contract": contract.name,
+        "params": {
+            "modelId": request.model,
+            **({contract.source: source} if source else {}),
+            contract.new_name: request.params["name"],
+            "params": [_provider(name, value) for name, value in named.items()],
+            "executionLocation": _location(request.params, launcher),
+        },
+        "values": [value for value in named.values() if not is_dataset(value)],
+    }
+
+
+def _provider(name: str, value: Mapping[str, Json]) -> dict[str, Json]:
+    # A parameter without data owns the next blob. The form `data: {type: 'data', …}` of the page is refused by the
+    # official client and is not one of the wire.
+    return {"name": name, "data": dict(value)} if is_dataset(value) else {"name": name}
+
+
+def _location(params: Mapping[str, Json], launcher: str) -> dict[str, Json]:
+    if "cpus" in params:
+        return {"type": "temporaryLauncher", "spec": _spec(params)}
+    return {"type": "persistentLauncher", "persistentLauncherId": params.get("launcher") or launcher}
+
+
+def _spec(params: Mapping[str, Json]) -> dict[str, Json]:
+    cpus = float(params["cpus"])
+    spec = {"cpus": int(cpus) if cpus.is_integer() else cpus, "memoryMebibytes": params["memory"]}
+    return spec | ({"gpus": _gpus(params["gpu"])} if "gpu" in params else {})
+
+
+def _gpus(text: str) -> dict[str, Json]:
+    """One object, not a list (src/types.ts); models are written like "L4" or "A100 80GB"."""
+    model, colon, count = text.rpartition(":")
+    return {"model": model, "count": int(count)} if colon else {"model": count, "count": 1}
+
+
+def to_summary(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    """The lines that people read before they say yes."""
+    params, contract = body["params"], CONTRACTS[body["contract"]]
+    values = iter(body["values"])
+    named = [(param["name"], param.get("data") or next(values)) for param in params["params"]]
+    return (
+        ("Model", params["modelId"]),
+        (f"New {contract.option}", params[contract.new_name]),
+        ("Starts from", params.get(contract.source) or f"the active {contract.option}"),
+        *((f"Parameter {name}", shown(value)) for name, value in named),
+        ("Runs on", _shown_location(params["executionLocation"])),
+    )
+
+
+def _shown_location(location: Mapping[str, Json]) -> str:
+    if "spec" not in location:
+        return f"launcher {location['persistentLauncherId']}"
+    spec = location["spec"]
+    gpus = f", {spec['gpus']['count']} × {spec['gpus']['model']}" if "gpus" in spec else ""
+    return f"a temporary launcher: {spec['cpus']} CPU, {spec['memoryMebibytes']:,} MiB{gpus}"
+
+
+def to_blobs(body: Mapping[str, Json]) -> list[bytes]:
+    """The tensors of the inline parameters, in their order."""
+    return [encode_tensor(to_tensor(value)) for value in body["values"]]
