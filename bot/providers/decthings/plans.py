@@ -111,13 +111,6 @@ def _refuse_blank(text: str) -> str | None:
     return None if text.strip() else "It cannot be empty."
 
 
-def _refuse_cpus(text: str) -> str | None:
-    # The client's types name 0.125 to 2 in older, any number in newer versions (src/types.ts).
-    if re.fullmatch(r"[0-9]{0,4}\.?[0-9]{0,4}", text) and text != "." and text and float(text) > 0:
-        return None
-    return f"`{text}` is not a number of CPUs, such as 2 or 0.5."
-
-
 def _refuse_gpu(text: str) -> str | None:
     model, colon, count = text.rpartition(":")
     if not colon and text.strip():
@@ -139,9 +132,8 @@ _LOCATION = (
         name="cpus",
         label="cpus=N",
         what="CPUs of a temporary launcher; with memory=",
-        kind=Kind.DECIMAL,
+        kind=Kind.DECIMAL,  # 0.125 to 2 in older, any number in newer versions of the client (src/types.ts)
         required=False,
-        refuse=_refuse_cpus,
     ),
     Argument(
         name="memory",
@@ -191,6 +183,8 @@ def _check_location(params: Mapping[str, Json], launcher: str) -> None:
             raise UsageError(
                 f"`{temporary[0]}=` needs `{missing}=` beside it, such as `cpus=2 memory=4096`.", word=temporary[0]
             )
+    if "cpus" in params and not params["cpus"] > 0:
+        raise UsageError("`cpus=` needs more than none, such as `cpus=2` or `cpus=0.5`.", word="cpus")
     if not (temporary or params.get("launcher") or launcher):
         raise UsageError(
             "Say where it is to run: `launcher=ID`, or `cpus=2 memory=4096` for a temporary launcher. "
