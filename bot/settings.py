@@ -121,6 +121,7 @@ class SlackSettings(Section):
     signing_secret: SecretStr | None = None
     api_url: Annotated[str, AfterValidator(_check_api_url)] = "https://slack.com/api/"
     alarm_channel: str | None = Field(default=None, pattern=r"^[CGD][A-Z0-9]{2,}$")
+    posts_per_second: Positive = 1
 
 
 class HttpSettings(Section):

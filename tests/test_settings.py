@@ -1,6 +1,8 @@
 """The configuration: a file, the environment over it, and every problem in one message without a secret."""
 
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from bot.errors import ConfigurationError
-from bot.settings import load, secrets
+from bot.settings import Settings, load, secrets, variable
 
+ROOT = Path(__file__).parents[1]
 SECRET = "hunter2-Correct-Horse"
 
 
@@ -350,3 +353,73 @@ def test_every_secret_is_known_for_redaction(empty_folder: Path) -> None:
     found = secrets(settings)
     assert set(found) == {"xoxb-12345", "abcdef", "access", "deploy-key-1", "key-one", "key-two"}
     assert list(found) == sorted(found, key=len, reverse=True)
+
+
+def own_keys() -> Iterator[tuple[str, str]]:
+    """Section and key of every setting that is not a provider's."""
+    for section, field in Settings.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {}).items()
+        yield from ((section, key.alias or name) for name, key in keys)
+
+
+def example(folder: Path) -> Path:
+    """The example file with everything in it switched on."""
+    text = (ROOT / "switchyard.example.toml").read_text("utf-8")
+    return written(folder, re.sub(r"^#(?=[\[\w])", "", text, flags=re.MULTILINE))
+
+
+def test_the_example_is_a_configuration_with_every_key(empty_folder: Path) -> None:
+    """Whoever copies it and takes the # away has valid settings, and nothing is missing from it."""
+    settings = load({}, example(empty_folder))
+    settings.require_slack()
+    shown = tomllib.loads(example(empty_folder).read_text("utf-8"))
+    assert {(section, key) for section in shown.keys() - settings.providers for key in shown[section]} == set(
+        own_keys()
+    )
+    assert set(settings.providers) == {"sestek", "deepopinion", "decthings", "aitems", "sony"}
+
+
+def test_the_example_shows_the_defaults(empty_folder: Path) -> None:
+    """What is shown with # is what holds without it, apart from ids, tokens and the folder of the spool."""
+    shown, default = load({}, example(empty_folder)), load({}, written(empty_folder, "", "empty.toml"))
+    assert (shown.http, shown.database, shown.poll, shown.log) == (
+        default.http,
+        default.database,
+        default.poll,
+        default.log,
+    )
+    assert (shown.data_folder, shown.spool_folder, shown.data.max_mb) == (
+        default.data_folder,
+        default.spool_folder,
+        default.data.max_mb,
+    )
+    assert shown.approvals.model_copy(update={"approvers": ()}) == default.approvals
+    assert shown.slack.api_url == default.slack.api_url
+
+
+def test_the_operator_s_page_names_every_setting() -> None:
+    """With its default, as it is in the code."""
+    page = (ROOT / "docs" / "operate.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(S[A-Z_]+)` \|\s*([^|]*?)\s*\|", page, re.MULTILINE))
+    assert set(rows) == {variable(section, key) for section, key in own_keys()}
+    defaults = load({})
+    for name, place in {
+        "SLACK_API_URL": defaults.slack.api_url,
+        "SWITCHYARD_DATABASE_URL": defaults.database.url,
+        "SWITCHYARD_DATA__FOLDER": defaults.data.folder,
+        "SWITCHYARD_HTTP__HOST": defaults.http.host,
+        "SWITCHYARD_LOG__LEVEL": defaults.log.level,
+        "SWITCHYARD_APPROVALS__SELF": str(defaults.approvals.may_approve_own).lower(),
+    }.items():
+        assert rows[name] == f"`{place}`"
+    numbers = {
+        "slack": defaults.slack,
+        "http": defaults.http,
+        "data": defaults.data,
+        "approvals": defaults.approvals,
+        "poll": defaults.poll,
+    }
+    for section, key in own_keys():
+        value = getattr(numbers.get(section), key, None)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            assert rows[variable(section, key)].startswith(f"`{value:g}`")
