@@ -280,7 +280,7 @@ class Store(Protocol):
 
     async def inquire(self, inquiry: Inquiry) -> None: ...
 
-    async def inquiries(self) -> list[Inquiry]: ...
+    async def claim_inquiries(self, now: datetime, lease_until: datetime) -> list[Inquiry]: ...
 
     async def end_inquiry(self, inquiry_id: str, notice: Notice | None) -> None: ...
 
@@ -325,8 +325,8 @@ class Messenger(Protocol):
     async def open_dm(self, user: str) -> str:
         """The conversation id of a person's direct message."""
 
-    async def answer(self, url: str, say: Say) -> None:
-        """Answer a command or click through its response_url."""
+    async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Json]] = ()) -> None:
+        """Answer a command or click through its response_url; `shown` is what the edge has rendered already."""
 
     async def members(self, group: str) -> frozenset[str]: ...
 

@@ -1,1 +1,96 @@
-"""The Slack edge: what people type and press, and what they see."""
+"""The Slack edge: what arrives is parsed, kept and answered; nothing here waits for a network."""
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+from slack_bolt.async_app import AsyncApp
+
+from bot.domain.changes import Say
+from bot.ports import Deps
+from bot.usecases.groups import forget_members
+from bot.usecases.place import joined
+from handlers.actions import press
+from handlers.commands import jobs, status, train
+from handlers.forms.reject import press_reject, submit_reason, told
+from handlers.guard import Ack, answer_click, answer_command, explained
+from handlers.ids import Action, Callback, Command, SlackEvent, action_of
+from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
+from handlers.views.blocks import Message
+
+_COMMANDS = {
+    Command.TRAIN: train.answer_train,
+    Command.TRAIN_STATUS: status.answer,
+    Command.STATUS: status.answer,
+    Command.JOBS: jobs.answer,
+}
+
+
+def register(app: AsyncApp, deps: Deps) -> None:
+    """Register one listener a kind: each costs every request a little, so words and ids are told apart inside."""
+    _register_commands(app, deps)
+    _register_clicks(app, deps)
+    _register_events(app, deps)
+
+
+def _register_commands(app: AsyncApp, deps: Deps) -> None:
+    async def on_command(ack: Ack, body: dict[str, Any]) -> None:
+        await answer_command(ack, lambda: _answer_command(deps, body))
+
+    app.command(re.compile("|".join(f"^{re.escape(command)}$" for command in Command)))(on_command)
+
+
+async def _answer_command(deps: Deps, body: dict[str, Any]) -> Say | Message:
+    payload = CommandPayload.model_validate(body)
+    return await _COMMANDS[Command(payload.command)](deps, payload)
+
+
+def _register_clicks(app: AsyncApp, deps: Deps) -> None:
+    async def on_click(ack: Ack, body: dict[str, Any]) -> None:
+        try:
+            payload = ActionPayload.model_validate(body)
+        except ValidationError:
+            # Something else than one of our buttons was touched.
+            await ack()
+            return
+        await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, payload))
+
+    async def on_submission(ack: Ack, body: dict[str, Any]) -> None:
+        payload = SubmissionPayload.model_validate(body)
+        answer = await explained(lambda: submit_reason(deps, payload))
+        await _close_or_tell(ack, answer)
+
+    app.action(re.compile(".*"))(on_click)
+    app.view(Callback.REJECT_REASON.value)(on_submission)
+
+
+async def _press(app: AsyncApp, deps: Deps, payload: ActionPayload) -> Say | Message:
+    known = action_of(payload.pressed.action_id)
+    if known is not None and known[0] is Action.REJECT:
+        return await press_reject(deps, app.client, payload)
+    return await press(deps, payload)
+
+
+async def _close_or_tell(ack: Ack, answer: Say | Message) -> None:
+    """Close the form on a thank-you; else the form says why nothing was done."""
+    if answer.text.startswith("Thank you"):
+        await ack()
+    else:
+        await ack(response_action="update", view=told(answer.text))
+
+
+def _register_events(app: AsyncApp, deps: Deps) -> None:
+    async def on_joined(ack: Ack, event: dict[str, Any], context: dict[str, Any]) -> None:
+        if event.get("user") == context.get("bot_user_id"):
+            await joined(deps, str(event.get("channel", "")))
+        await ack()
+
+    async def on_members_changed(ack: Ack, event: dict[str, Any]) -> None:
+        await forget_members(deps, str(event.get("subteam_id", "")))
+        await ack()
+
+    app.event(SlackEvent.MEMBER_JOINED_CHANNEL.value)(on_joined)
+    app.event(SlackEvent.SUBTEAM_MEMBERS_CHANGED.value)(on_members_changed)
+
+
+__all__ = ["register"]

@@ -24,7 +24,7 @@ class Command(StrEnum):
 
 RESERVED = frozenset(
     {
-        # built into Slack; none of its pages lists them, this is what was gathered in github.com/openclaw/openclaw/issues/29032
+        # built into Slack, as gathered in https://github.com/openclaw/openclaw/issues/29032
         "/away", "/collapse", "/dnd", "/expand", "/feed", "/join", "/leave", "/me", "/msg", "/mute", "/open", "/pro",
         "/remind", "/search", "/shortcuts", "/shrug", "/status", "/topic", "/who",
         # refused as well, by reports of others; a guess that costs nothing

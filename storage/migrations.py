@@ -57,5 +57,5 @@ _FIRST_TABLES = (
         id TEXT PRIMARY KEY, prompt_id TEXT NOT NULL, user TEXT NOT NULL, click TEXT NOT NULL,
         UNIQUE (prompt_id, user))""",
     "CREATE TABLE health (provider TEXT PRIMARY KEY, health TEXT NOT NULL)",
-    "CREATE TABLE inquiries (id TEXT PRIMARY KEY, asked_at INTEGER NOT NULL, inquiry TEXT NOT NULL)",
+    "CREATE TABLE inquiries (id TEXT PRIMARY KEY, act_at INTEGER NOT NULL, inquiry TEXT NOT NULL)",
 )

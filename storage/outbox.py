@@ -67,7 +67,7 @@ def put_back(db: Database, notice: Notice, try_at: datetime, *, in_doubt: bool, 
 
 
 def hold(db: Database, notice: Notice, error: str) -> None:
-    row = {"state": "held", "taken_at": None, "in_doubt": 0, "error": error}
+    row = {"state": "held", "taken_at": None, "in_doubt": int(notice.in_doubt), "error": error}
     update(db, "notices", row, "id = :id", id=notice.id)
 
 

@@ -42,6 +42,11 @@ def is_sound(version: tuple[int, ...]) -> bool:
     return version >= FIRST_SOUND_SQLITE or (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
 
 
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite in use."""
+    return tuple(map(int, sqlite3.sqlite_version.split(".")))
+
+
 class _Operation:
     """One unit of a caller's work, and where its result goes."""
 

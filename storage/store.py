@@ -110,6 +110,7 @@ class SqliteStore:
     async def resume(self, now: datetime) -> None:
         def work(db: Database) -> None:
             db.execute("UPDATE jobs SET act_at = :now WHERE act_at > :now", {"now": to_ms(now)})
+            db.execute("UPDATE inquiries SET act_at = :now", {"now": to_ms(now)})
             outbox.resume(db)
 
         await self._write(work)
@@ -190,12 +191,17 @@ class SqliteStore:
         await self._write(work)
 
     async def inquire(self, inquiry: Inquiry) -> None:
-        row = {"id": inquiry.id, "asked_at": to_ms(inquiry.asked_at), "inquiry": dump(INQUIRY, inquiry)}
+        row = {"id": inquiry.id, "act_at": to_ms(inquiry.asked_at), "inquiry": dump(INQUIRY, inquiry)}
         await self._write(lambda db: insert(db, "inquiries", row, or_ignore=True))
 
-    async def inquiries(self) -> list[Inquiry]:
-        found = await self._read(lambda db: rows(db, "SELECT inquiry FROM inquiries ORDER BY asked_at"))
-        return [INQUIRY.validate_json(row["inquiry"]) for row in found]
+    async def claim_inquiries(self, now: datetime, lease_until: datetime) -> list[Inquiry]:
+        values = {"now": to_ms(now), "lease": to_ms(lease_until)}
+        if not await self._read(
+            lambda db: first(db, "SELECT 1 FROM inquiries WHERE act_at <= :now", {"now": values["now"]})
+        ):
+            return []
+        sql = "UPDATE inquiries SET act_at = :lease WHERE act_at <= :now RETURNING inquiry"
+        return [INQUIRY.validate_json(row["inquiry"]) for row in await self._write(lambda db: rows(db, sql, values))]
 
     async def end_inquiry(self, inquiry_id: str, notice: Notice | None) -> None:
         def work(db: Database) -> None:

@@ -57,7 +57,8 @@ async def _send(deps: Deps, notice: Notice) -> None:
 
 async def _answer(deps: Deps, notice: Notice) -> None:
     buttons = tuple(Button(**button) for button in notice.body.get("buttons", ()))
-    await deps.messenger.answer(notice.body["url"], Say(text=notice.body["text"], buttons=buttons))
+    say = Say(text=notice.body["text"], buttons=buttons)
+    await deps.messenger.answer(notice.body["url"], say, notice.body.get("blocks", ()))
     await deps.store.sent(notice, ts="", channel="")
 
 

@@ -66,7 +66,8 @@ async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> S
 
 async def inquire_due(deps: Deps) -> None:
     """Tick: put the waiting questions to the services."""
-    for inquiry in await deps.store.inquiries():
+    lease = deps.now() + 4 * deps.limits.step
+    for inquiry in await deps.store.claim_inquiries(deps.now(), lease):
         deps.spawn(f"inquiry:{inquiry.id}", _answer(deps, inquiry))
 
 

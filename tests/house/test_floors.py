@@ -17,15 +17,16 @@ PACKAGES = ("bot", "handlers", "storage", "sandbox")
 
 GROUND = {"bot.domain", "bot.errors"}
 PORTS = GROUND | {"bot.ports", "bot.logs", "structlog"}
-EVERYTHING = PORTS | {"bot.settings", "bot.providers", "storage", "bot.usecases", "handlers", "bot.poller"}
+EVERYTHING = PORTS | {"bot.settings", "bot.providers", "storage", "bot.usecases", "handlers", "bot.poller", "bot.files"}
 
 # Room -> the rooms and the libraries outside the standard library that it may import. A new module needs a room here.
 ROOMS: dict[str, set[str]] = {
     # 5: the only rooms that know everything
     "bot.__main__": {"bot.cli"},
-    "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.manifest", "bot.docs", "click"},
+    "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "click"},
     "bot.app": EVERYTHING | {"aiohttp", "slack_bolt", "slack_sdk"},
-    "bot.doctor": EVERYTHING | {"slack_sdk"},
+    "bot.doctor": EVERYTHING | {"bot.app", "slack_sdk"},
+    "bot.history": EVERYTHING | {"bot.app"},
     "bot.manifest": GROUND | {"handlers", "yaml"},
     "bot.docs": EVERYTHING,
     # 4: two doors, one for people and one for the clock
@@ -38,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "storage": PORTS | {"pydantic", "pysqlite3", "sqlite3", "sqlite_utils"},
     # 1: what the floors above agree on
     "bot.ports": GROUND,
+    "bot.files": GROUND,
     "bot.settings": GROUND | {"pydantic", "pydantic_core", "pydantic_settings", "yarl"},
     "bot.logs": GROUND | {"structlog"},
     # 0: the standard library alone

@@ -1,21 +1,26 @@
 """manifest.yml is what the code registers and calls, no more and no less, and what Slack takes."""
 
+import ast
+import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import manifest
 from bot.errors import UsageError
 from bot.manifest import Manifest, http_twin
-from handlers.ids import METHODS, RESERVED, SCOPES, Command, SlackEvent
+from handlers.actions import PRESSES
+from handlers.ids import METHODS, RESERVED, SCOPES, Action, Callback, Command, SlackEvent, action_id, action_of
 
+ROOT = Path(__file__).parents[2]
 BASE_URL = "https://switchyard.example.com"
 REQUEST_URL = "https://switchyard.example.com/slack/events"
 
@@ -51,6 +56,64 @@ def events(app: Manifest) -> list[str]:
 def commands(app: Manifest) -> list[Mapping[str, Any]]:
     registered: list[Mapping[str, Any]] = app["features"]["slash_commands"]
     return registered
+
+
+def nodes(*places: str) -> Iterator[ast.AST]:
+    """The syntax of these files and folders, apart from the list of ids itself."""
+    files = [file for place in places for file in (ROOT / place).rglob("*.py")] + [ROOT / "bot" / "app.py"]
+    for file in files:
+        if file != ROOT / "handlers" / "ids.py":
+            yield from ast.walk(ast.parse(file.read_text("utf-8")))
+
+
+def called_methods() -> set[str]:
+    """The methods of the Web API that are called through slack_sdk's client, by their names at Slack."""
+    names = {node.attr for node in nodes("handlers") if isinstance(node, ast.Attribute)}
+    calls = {name for name in names if inspect.iscoroutinefunction(getattr(AsyncWebClient, name, None))}
+    return {name.replace("_", ".") for name in calls}
+
+
+def test_the_methods_are_those_of_the_code() -> None:
+    """The scopes follow from this list, so no call may be missing from it; Socket Mode's own call is the library's."""
+    assert called_methods() | {"apps.connections.open"} == set(METHODS)
+
+
+def test_every_name_is_answered() -> None:
+    """A command, an event or a form that no handler mentions would be registered and left without an answer."""
+    used = {ast.unparse(node) for node in nodes("handlers") if isinstance(node, ast.Attribute)}
+    for names in (Command, SlackEvent, Callback):
+        assert {f"{names.__name__}.{one.name}" for one in names} <= used
+
+
+def test_every_button_is_answered() -> None:
+    """Each action has what it does; a rejection asks for its reason first."""
+    assert {*PRESSES, Action.REJECT} == set(Action)
+
+
+def test_every_button_of_an_answer_is_known() -> None:
+    """What the engine calls a button is an action here."""
+    tree = list(nodes("bot/usecases"))
+    words = [word.value for word in (*keywords(tree), *entries(tree)) if isinstance(word, ast.Constant)]
+    assert words
+    assert all(action_of(str(word)) for word in words)
+
+
+def keywords(tree: list[ast.AST]) -> list[ast.expr]:
+    """Values of `action=` in calls."""
+    return [node.value for node in tree if isinstance(node, ast.keyword) and node.arg == "action"]
+
+
+def entries(tree: list[ast.AST]) -> list[ast.expr]:
+    """Values of `"action":` in dictionaries."""
+    pairs = [pair for node in tree if isinstance(node, ast.Dict) for pair in zip(node.keys, node.values, strict=True)]
+    return [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "action"]
+
+
+def test_the_id_of_a_button_reads_back() -> None:
+    """Buttons of one action stay apart in a message, and one that nobody knows any more is told from them."""
+    assert action_of(action_id(Action.ANSWER, "runs")) == (Action.ANSWER, "runs")
+    assert action_of(action_id(Action.CANCEL)) == (Action.CANCEL, "")
+    assert action_of("of_an_older_version:1") is None
 
 
 def test_the_commands_are_those_of_the_code(app: Manifest) -> None:

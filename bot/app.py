@@ -1,0 +1,278 @@
+"""The only place that constructs: everything is opened here, handed down, and closed in the opposite order."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot.domain.approvals import Rule
+from bot.files import DataFolder
+from bot.poller import Crew, Poller, Tick
+from bot.ports import Deps, Limits, Policy
+from bot.providers import registry
+from bot.providers.http import Tools, open_sessions
+from bot.settings import Settings, variable
+from bot.usecases.check import check_due
+from bot.usecases.collect import collect_due
+from bot.usecases.deliver import deliver_due
+from bot.usecases.expire import expire_due
+from bot.usecases.groups import read_groups
+from bot.usecases.inquire import inquire_due
+from bot.usecases.launch import launch_due
+from bot.usecases.poll import poll_due
+from bot.usecases.promote import promote_due
+from bot.usecases.recover import recover
+from bot.usecases.settle import settle_due
+from handlers.ids import REQUEST_PATH
+from handlers.messenger import SlackMessenger, Transport
+from storage.store import SqliteStore
+
+log = logging.getLogger(__name__)
+
+TICKS: Mapping[str, Callable[[Deps], Any]] = {
+    "check": check_due,
+    "launch": launch_due,
+    "settle": settle_due,
+    "poll": poll_due,
+    "promote": promote_due,
+    "collect": collect_due,
+    "inquire": inquire_due,
+    "deliver": deliver_due,
+    "groups": read_groups,
+    "expire": expire_due,
+}
+TRANSPORT = Transport(
+    not_sent=(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
+    unclear=(aiohttp.ClientError, TimeoutError, OSError),
+)
+SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
+SLACK_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """A bot that runs. `address` is where Slack's requests are taken in HTTP mode, "" in Socket Mode."""
+
+    app: AsyncApp
+    deps: Deps
+    poller: Poller
+    crew: Crew
+    address: str
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, read_only: bool = False) -> AsyncIterator[SqliteStore]:
+    """The database of this configuration."""
+    store = SqliteStore(settings.database_path, read_only=read_only)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Bot]:
+    """Everything, running: what a former process left is taken up first, then the doors are opened."""
+    settings.require_slack()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        tools = Tools(sessions=await stack.enter_async_context(open_sessions()), now=now)
+        client = await stack.enter_async_context(slack_client(settings))
+        crew = Crew()
+        poller = Poller(_ticks(lambda: deps), _paces(settings))
+        providers = registry.load(settings.providers, tools)
+        providers.require(settings.approvals.start, variable("approvals", "start"))
+        deps = Deps(
+            store=store,
+            providers=providers,
+            messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second),
+            files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
+            policy=policy_of(settings),
+            limits=limits_of(settings),
+            now=now,
+            new_id=lambda: secrets.token_hex(8),
+            nudge=poller.nudge,
+            spawn=crew.spawn,
+            alarm_channel=settings.slack.alarm_channel or "",
+        )
+        identity = _Identity(client)
+        app = make_app(settings, client, deps, identity)
+        await recover(deps)
+        await stack.enter_async_context(_beside(identity.read()))
+        stack.push_async_callback(crew.close)
+        stack.push_async_callback(poller.close)
+        poller.start()
+        _warn(settings)
+        address = await stack.enter_async_context(_doors(settings, app))
+        yield Bot(app=app, deps=deps, poller=poller, crew=crew, address=address)
+
+
+def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "_Identity") -> AsyncApp:
+    """The Bolt app. No listener waits for a network, so the ack may wait for the listener."""
+    secret = settings.slack.signing_secret
+    app = AsyncApp(
+        client=client,
+        signing_secret=secret.get_secret_value() if secret else "unused in Socket Mode",
+        authorize=identity.authorize,
+        process_before_response=True,
+    )
+    handlers.register(app, deps)
+    return app
+
+
+class _Identity:
+    """Who the bot is. Asked for beside the start: Bolt by itself would ask before the first ack."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._known: Mapping[str, Any] = {}
+
+    async def authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_token=self._client.token,
+            bot_id=self._known.get("bot_id"),
+            bot_user_id=self._known.get("user_id"),
+        )
+
+    async def read(self) -> None:
+        while not self._known:
+            try:
+                self._known = _as_dict((await self._client.auth_test()).data)
+            except SLACK_FAILURES as error:
+                log.warning("Slack does not tell who the bot is: %s", _code(error))
+                await asyncio.sleep(5)
+
+
+def _as_dict(data: dict[str, Any] | bytes) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
+
+
+def _code(error: Exception) -> str:
+    return str(error.response.get("error", "")) if isinstance(error, SlackApiError) else type(error).__name__
+
+
+@asynccontextmanager
+async def slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
+    """One session for all calls (slack_sdk opens one a call otherwise), and nothing that repeats a post by itself."""
+    token = settings.slack.bot_token
+    async with aiohttp.ClientSession(timeout=SLACK_TIMEOUT) as session:
+        yield AsyncWebClient(
+            token=token.get_secret_value() if token else None,
+            base_url=settings.slack.api_url,
+            session=session,
+            retry_handlers=[],
+        )
+
+
+def policy_of(settings: Settings) -> Policy:
+    approvals = settings.approvals
+    return Policy(
+        rule=Rule(approvers=approvals.approvers, may_approve_own=approvals.may_approve_own),
+        gated_starts=frozenset(approvals.start),
+        expires_after=timedelta(hours=approvals.expire_hours),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    poll = settings.poll
+    return Limits(
+        pace=poll.pace,
+        watch=timedelta(hours=poll.limit_hours),
+        settle=timedelta(seconds=poll.settle_seconds),
+        live=timedelta(minutes=poll.live_minutes),
+        lost=timedelta(minutes=poll.lost_minutes),
+        held=timedelta(hours=poll.hold_hours),
+        step=timedelta(seconds=poll.step_timeout_seconds),
+    )
+
+
+def _ticks(deps: Callable[[], Deps]) -> dict[str, Tick]:
+    def bound(tick: Callable[[Deps], Any]) -> Tick:
+        async def run() -> None:
+            await tick(deps())
+
+        return run
+
+    return {name: bound(tick) for name, tick in TICKS.items()}
+
+
+def _paces(settings: Settings) -> dict[str, float]:
+    """Seconds between two runs of each tick; nudges come in between."""
+    calm = {"groups": 5.0, "expire": 5.0, "settle": 1.0}
+    tick = settings.poll.tick_seconds
+    return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in TICKS}
+
+
+@asynccontextmanager
+async def _doors(settings: Settings, app: AsyncApp) -> AsyncIterator[str]:
+    """Let Slack in: over Socket Mode, or over signed HTTP."""
+    if settings.slack.app_token is not None:
+        async with _socket_mode(app, settings.slack.app_token.get_secret_value()):
+            yield ""
+        return
+    runner = web.AppRunner(app.web_app(path=REQUEST_PATH), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.http.host, settings.http.port)
+    await site.start()
+    try:
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{host}:{port}{REQUEST_PATH}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _socket_mode(app: AsyncApp, token: str) -> AsyncIterator[None]:
+    handler = AsyncSocketModeHandler(app, token)
+    async with _beside(_connect(handler)):
+        yield
+    await handler.close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Something that goes on while the bot runs, and is ended with it."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _connect(handler: AsyncSocketModeHandler) -> None:
+    """Connect, however long Slack cannot be reached; the SDK reconnects by itself from then on."""
+    while True:
+        try:
+            await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+        except SLACK_FAILURES as error:
+            log.warning("Slack's socket does not open: %s", _code(error))
+            await asyncio.sleep(2)
+        else:
+            log.info("connected to Slack")
+            return
+
+
+def _warn(settings: Settings) -> None:
+    if not settings.approvals.approvers:
+        log.warning("nobody may approve a switch: %s is empty", variable("approvals", "approvers"))

@@ -1,0 +1,97 @@
+"""`switchyard doctor`: what the bot needs, looked at one by one, without starting anything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slack_sdk.errors import SlackApiError
+
+from bot.app import SLACK_FAILURES, open_store, slack_client, utc_now
+from bot.errors import ConfigurationError, StoreError
+from bot.providers import registry
+from bot.providers.http import Tools, open_sessions
+from bot.settings import Settings, variable
+from handlers.ids import SCOPES
+from storage.sqlite import is_sound, sqlite_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    says: str
+    is_bad: bool = False
+
+    def line(self) -> str:
+        return f"{'PROBLEM' if self.is_bad else 'ok':<8} {self.what}: {self.says}"
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Everything that can be seen from here. Calls Slack's auth.test; asks no training service."""
+    return [
+        *_configuration(settings),
+        await _database(settings),
+        _sqlite(),
+        *await _providers(settings),
+        await _slack(settings),
+    ]
+
+
+def _configuration(settings: Settings) -> Iterator[Finding]:
+    try:
+        settings.require_slack()
+    except ConfigurationError as error:
+        yield Finding(what="configuration", says=str(error), is_bad=True)
+    folder = settings.data_folder
+    is_there = folder.is_dir()
+    yield Finding(what="data folder", says=f"{folder}{'' if is_there else ' does not exist'}", is_bad=not is_there)
+    approvers = settings.approvals.approvers
+    empty = f"{variable('approvals', 'approvers')} is empty: nobody may approve a switch"
+    yield Finding(what="approvers", says=", ".join(approvers) or empty, is_bad=not approvers)
+
+
+async def _database(settings: Settings) -> Finding:
+    path = settings.database_path
+    if not path.exists():
+        return Finding(what="database", says=f"{path.name} is made when the bot first runs")
+    try:
+        async with open_store(settings, read_only=True) as store:
+            await store.job("")
+    except StoreError as error:
+        return Finding(what="database", says=str(error), is_bad=True)
+    return Finding(what="database", says=f"{path.name} can be read")
+
+
+def _sqlite() -> Finding:
+    version = sqlite_version()
+    shown = ".".join(map(str, version))
+    hint = "" if is_sound(version) else " has the WAL-reset bug (https://sqlite.org/wal.html#walresetbug)"
+    return Finding(what="SQLite", says=shown + hint, is_bad=bool(hint))
+
+
+async def _providers(settings: Settings) -> list[Finding]:
+    async with open_sessions() as sessions:
+        try:
+            found = registry.load(settings.providers, Tools(sessions=sessions, now=utc_now))
+        except ConfigurationError as error:
+            return [Finding(what="providers", says=str(error), is_bad=True)]
+    known = [
+        Finding(what=name, says=f"{provider.title} is configured") for name, provider in found.configured().items()
+    ]
+    return [*known, *(Finding(what=name, says=sentence) for name, sentence in found.missing().items())]
+
+
+async def _slack(settings: Settings) -> Finding:
+    if settings.slack.bot_token is None:
+        return Finding(what="Slack", says=f"{variable('slack', 'bot_token')} is not set", is_bad=True)
+    try:
+        async with slack_client(settings) as client:
+            response = await client.auth_test()
+    except SLACK_FAILURES as error:
+        code = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+        return Finding(what="Slack", says=f"auth.test failed: {code}", is_bad=True)
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",")}
+    lacking = sorted(set(SCOPES) - granted) if "x-oauth-scopes" in headers else []
+    says = f"{response['team']}, as {response['user']}" + (f"; lacks {', '.join(lacking)}" if lacking else "")
+    return Finding(what="Slack", says=says, is_bad=bool(lacking))

@@ -1,0 +1,123 @@
+"""The data folder, and the spool of what was checked: what is sent is what was approved, byte for byte.
+
+Everything here blocks; callers use a thread.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO
+
+from bot.domain.requests import SourceFile
+from bot.domain.text import code
+from bot.errors import DataError
+
+CHUNK = 1 << 20
+
+
+class DataFolder:
+    """See `bot.ports.Files`. `max_bytes` bounds every file, `spool` holds copies named by their SHA-256."""
+
+    def __init__(self, folder: Path, spool: Path, max_bytes: int) -> None:
+        self.spool = spool
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    def choose(self, source: str | None, model: str, suffixes: tuple[str, ...]) -> str:
+        """The name that is meant: the one given, else the one file named after the model."""
+        return self._named(source, suffixes) if source is not None else self._after_model(model, suffixes)
+
+    def copy(self, role: str, name: str) -> SourceFile:
+        """Copy a file of the data folder into the spool."""
+        with self._open(name) as source, _new_file(self.spool) as target:
+            sha256, size = self._copy(source, target, name)
+            target.flush()
+            os.fsync(target.fileno())
+            Path(target.name).replace(self.spooled(sha256))
+        return SourceFile(role=role, name=name, path=self.spooled(sha256), size=size, sha256=sha256)
+
+    def spooled(self, sha256: str) -> Path:
+        return self.spool / sha256
+
+    def result(self, job_id: str) -> Path:
+        folder = self.spool.parent / "results"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / job_id
+
+    def _named(self, source: str, suffixes: tuple[str, ...]) -> str:
+        if not _is_plain(source):
+            raise DataError(f"{code(source)} is not the name of a file in the data folder: write its name alone.")
+        if not source.casefold().endswith(suffixes):
+            raise DataError(f"{code(source)} cannot be sent: it takes files called {_any_of(suffixes)}.")
+        if source not in self._names():
+            near = get_close_matches(source, self._names(), n=1, cutoff=0.5)
+            hint = f" Did you mean {code(near[0])}?" if near else ""
+            raise DataError(f"There is no {code(source)} in the data folder.{hint}")
+        return source
+
+    def _after_model(self, model: str, suffixes: tuple[str, ...]) -> str:
+        wanted = {f"{model}{suffix}".casefold() for suffix in suffixes}
+        found = sorted(name for name in self._names() if name.casefold() in wanted)
+        if len(found) > 1:
+            names = ", ".join(code(name) for name in found)
+            raise DataError(f"Several files are named after {code(model)}: {names}. Say which with `data=NAME`.")
+        if not found:
+            tried = ", ".join(code(f"{model}{suffix}") for suffix in suffixes)
+            sentence = f"The data folder has no file named after {code(model)} ({tried})."
+            raise DataError(f"{sentence} Name one with `data=NAME`.")
+        return found[0]
+
+    def _names(self) -> list[str]:
+        try:
+            return [entry.name for entry in self._folder.iterdir() if _is_plain(entry.name)]
+        except FileNotFoundError:
+            raise DataError("The data folder does not exist; its operator sets SWITCHYARD_DATA__FOLDER.") from None
+
+    def _open(self, name: str) -> IO[bytes]:
+        """Open what really lies in the folder: no link leads out of it, and nothing but a file is read."""
+        path = self._folder / name
+        try:
+            if not path.is_file() or path.resolve().parent != self._folder.resolve():
+                raise DataError(f"{code(name)} is not a file of the data folder any more.")
+            return path.open("rb")
+        except PermissionError:
+            raise DataError(f"{code(name)} may not be read by Switchyard.") from None
+
+    def _copy(self, source: IO[bytes], target: IO[bytes], name: str) -> tuple[str, int]:
+        seen, size = hashlib.sha256(), 0
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > self._max_bytes:
+                limit = f"{self._max_bytes / CHUNK:g} MB"
+                sentence = f"{code(name)} is larger than {limit}, the most that is sent"
+                raise DataError(f"{sentence} (SWITCHYARD_DATA__MAX_MB).")
+            seen.update(chunk)
+            target.write(chunk)
+        if not size:
+            raise DataError(f"{code(name)} is empty.")
+        return seen.hexdigest(), size
+
+
+@contextmanager
+def _new_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A file without its final name yet; gone at the end, unless it was given one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False)  # noqa: SIM115  closed just below
+    try:
+        with file:
+            yield file
+    finally:
+        Path(file.name).unlink(missing_ok=True)
+
+
+def _is_plain(name: str) -> bool:
+    """A name alone: no folders, nothing hidden, nothing that a terminal or a message would hide."""
+    return name == Path(name).name and not name.startswith(".") and name.isprintable() and "\\" not in name
+
+
+def _any_of(suffixes: tuple[str, ...]) -> str:
+    return " or ".join(code(f"*{suffix}") for suffix in suffixes)

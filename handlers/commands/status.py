@@ -1,0 +1,49 @@
+"""`/train-status …`, `/status …` and `/train status …`: what is alive, one story, or the service itself."""
+
+from collections.abc import Sequence
+
+from bot.domain.changes import Say
+from bot.domain.jobs import ENDS, JobState
+from bot.errors import UsageError
+from bot.ports import Deps, JobFilter
+from bot.usecases.cards import about
+from bot.usecases.inquire import Asking, inquire
+from handlers.grammar import Word, is_job_id, parse_reference, split
+from handlers.payloads import CommandPayload
+from handlers.views import history
+from handlers.views.blocks import Message
+
+MOST_ALIVE = 40
+
+
+async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
+    return await answer_status(deps, payload, split(payload.text))
+
+
+async def answer_status(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say | Message:
+    """What stands behind the word `status`."""
+    if not words:
+        alive = JobFilter(place=payload.channel_id, states=frozenset(JobState) - ENDS)
+        return history.alive(await deps.store.jobs(alive, limit=MOST_ALIVE))
+    first = words[0].text.casefold()
+    if len(words) == 1 and is_job_id(first):
+        return await tell_story(deps, first, payload.actor.team)
+    provider = deps.providers.get(first)
+    asking = Asking(
+        key=payload.trigger_id,
+        provider=provider.name,
+        words=parse_reference(provider, words[1:]),
+        actor=payload.actor,
+        channel=payload.channel_id,
+        url=payload.response_url,
+    )
+    return await inquire(deps, asking)
+
+
+async def tell_story(deps: Deps, job_id: str, team: str) -> Message:
+    """One job's story. Raises UsageError for a job that is not kept here."""
+    job = await deps.store.job(job_id)
+    if job is None or job.request.actor.team != team:
+        raise UsageError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.", word=job_id)
+    title, _ = about(deps, job.request.provider)
+    return history.story(job, await deps.store.transitions(job_id), await deps.store.prompts(job_id), title)

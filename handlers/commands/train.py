@@ -1,0 +1,64 @@
+"""`/train …`: start a training, or be told how."""
+
+from collections.abc import Sequence
+
+from bot.domain.changes import Button, Say
+from bot.domain.requests import TrainRequest
+from bot.domain.text import code
+from bot.ports import Answered, Asked, Deps
+from bot.usecases.request import request_training
+from handlers.commands.status import answer_status
+from handlers.grammar import Word, parse_train, split
+from handlers.ids import Action
+from handlers.payloads import CommandPayload
+from handlers.views import help as help_views
+from handlers.views.blocks import Message
+from handlers.views.words import PHRASES, named
+
+
+async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
+    """What `/train` answers. Starts nothing by itself: what is kept here is started by the ticks."""
+    words = split(payload.text)
+    first = words[0].text.casefold() if words and not words[0].name else ""
+    if not words or first == "help":
+        return _help(deps, words[1:])
+    if first == "status":
+        return await answer_status(deps, payload, words[1:])
+    return await _request(deps, payload, words)
+
+
+def _help(deps: Deps, words: Sequence[Word]) -> Message:
+    if words:
+        return help_views.about(deps.providers.get(words[0].text.casefold()))
+    return help_views.overview(deps.providers.configured(), deps.providers.missing())
+
+
+async def _request(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
+    provider = deps.providers.get(words[0].name or words[0].text.casefold())
+    wish = parse_train(provider, words[1:])
+    request = TrainRequest(
+        request_key=payload.trigger_id,
+        provider=wish.provider,
+        model=wish.model,
+        params=wish.params,
+        data=wish.data,
+        actor=payload.actor,
+        channel=payload.channel_id,
+    )
+    answered = await request_training(deps, request, url=payload.response_url)
+    return tell_request(provider.title, answered, payload.trigger_id)
+
+
+def tell_request(title: str, answered: Answered, request_key: str) -> Say:
+    """What somebody who asked for a training is told."""
+    job = answered.job
+    name = named(title, job)
+    if answered.asked is Asked.NEW:
+        return Say(text=f"Got it: {name}, as training {code(job.id)}. Its card follows in this conversation.")
+    state = PHRASES[job.state]
+    if answered.asked is Asked.BUSY:
+        text = f"{name} is in training already, as {code(job.id)} ({state}). {title} trains a model once at a time."
+        return Say(text=f"{text} Nothing new was started; wait for its end, or cancel it.")
+    again = Button(label="Start another", action=Action.START_ANOTHER, value=request_key)
+    text = f"You asked for exactly this a moment ago: {name} is {code(job.id)} ({state}). Nothing new was started."
+    return Say(text=text, buttons=(again,))

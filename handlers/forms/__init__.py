@@ -1,0 +1,1 @@
+"""Forms: what a modal shows, and what its answer does."""

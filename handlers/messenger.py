@@ -1,0 +1,216 @@
+"""Slack as the engine needs it, over the Web API: paced, and honest about what may have been posted.
+
+slack_sdk opens a session a call unless it is given one, repeats a post when the server hangs up unless its retry
+handlers are taken away, and repeats no 429; so the client is made with a session and without handlers, and what
+happened is told to the outbox, which decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.domain.changes import Say
+from bot.domain.contents import Content
+from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from handlers.ids import NOTICE
+from handlers.views import blocks
+from handlers.views.blocks import Message
+from handlers.views.cards import render
+
+UNREADABLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
+"""Slack's words for blocks that it does not take: the message then goes out as plain text."""
+
+UNCLEAR = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
+"""Slack's words after which the message may stand there."""
+
+SHUT = frozenset({"account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "missing_scope"})
+"""Slack's words for a bot that may do nothing until its operator has been there."""
+
+_OPERATOR_TAKES = 60.0
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """Which exceptions of the HTTP client mean what."""
+
+    not_sent: tuple[type[Exception], ...]
+    unclear: tuple[type[Exception], ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bucket:
+    """A short burst, then a steady rate."""
+
+    burst: float
+    per_second: float
+    level: float = 0.0
+    at: float = field(default_factory=time.monotonic)
+    blocked_until: float = 0.0
+
+    def wait(self) -> float:
+        """Seconds until the next call may go, which is counted from now on."""
+        now = time.monotonic()
+        self.level = max(0.0, self.level - (now - self.at) * self.per_second) + 1
+        self.at = now
+        return max(0.0, (self.level - self.burst) / self.per_second)
+
+
+class SlackMessenger:
+    """See `bot.ports.Messenger`. `posts_per_second` holds for each channel, Slack's own figure is about one."""
+
+    def __init__(self, client: AsyncWebClient, transport: Transport, *, posts_per_second: float = 1.0) -> None:
+        self._client = client
+        self._transport = transport
+        self._rate = posts_per_second
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+
+    async def post(
+        self, channel: str, content: Content, *, notice_id: str, thread_ts: str | None = None, broadcast: bool = False
+    ) -> str:
+        metadata = {"event_type": NOTICE, "event_payload": {"id": notice_id}}
+        reply: dict[str, Any] = {"thread_ts": thread_ts, "reply_broadcast": broadcast} if thread_ts else {}
+
+        async def send(**shown: Any) -> Any:
+            return await self._client.chat_postMessage(
+                channel=channel, metadata=metadata, unfurl_links=False, unfurl_media=False, **reply, **shown
+            )
+
+        response = await self._shown(("chat.postMessage", channel), send, render(content))
+        return str(response["ts"])
+
+    async def edit(self, channel: str, ts: str, content: Content) -> None:
+        async def send(**shown: Any) -> Any:
+            return await self._client.chat_update(channel=channel, ts=ts, **shown)
+
+        try:
+            await self._shown(("chat.update", ""), send, render(content))
+        except AmbiguousSendError as error:
+            # The same edit twice is the same message.
+            raise MessengerBusyError(str(error), retry_after=2.0) from None
+
+    async def find(self, channel: str, notice_id: str, *, since: datetime, thread_ts: str | None) -> str | None:
+        cursor = ""
+        while True:
+            response = await self._look(channel, thread_ts, since, cursor)
+            for message in response.get("messages", ()):
+                if _notice_of(message) == notice_id:
+                    return str(message["ts"])
+            cursor = (response.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+
+    async def _look(self, channel: str, thread_ts: str | None, since: datetime, cursor: str) -> Mapping[str, Any]:
+        options: dict[str, Any] = {
+            "channel": channel,
+            "oldest": f"{since.timestamp():.6f}",
+            "inclusive": True,
+            "include_all_metadata": True,
+            "limit": _PAGE,
+        }
+        if cursor:
+            options["cursor"] = cursor
+
+        async def look() -> Any:
+            if thread_ts:
+                return await self._client.conversations_replies(ts=thread_ts, **options)
+            return await self._client.conversations_history(**options)
+
+        try:
+            return dict((await self._call(("conversations.history", ""), look)).data)
+        except MessengerBusyError:
+            raise
+        except MessengerError as error:
+            sentence = f"It cannot be looked up whether the message was posted: {error}"
+            raise AmbiguousSendError(sentence, code=error.code) from None
+
+    async def open_dm(self, user: str) -> str:
+        try:
+            response = await self._call(("conversations.open", ""), lambda: self._client.conversations_open(users=user))
+        except AmbiguousSendError as error:
+            raise MessengerBusyError(str(error), retry_after=2.0) from None
+        return str(response["channel"]["id"])
+
+    async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Answered at least once: an answer whose fate is unclear is given again, which only its reader sees."""
+        message = Message(text=say.text, blocks=tuple(map(dict, shown))) if shown else blocks.say(say)
+        webhook = AsyncWebhookClient(url, session=self._client.session, retry_handlers=[])
+        try:
+            response = await webhook.send(
+                text=message.text,
+                blocks=list(message.blocks) or None,
+                response_type="ephemeral",
+                replace_original=False,
+            )
+        except (*self._transport.not_sent, *self._transport.unclear):
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=2.0) from None
+        if response.status_code == 429 or response.status_code >= 500:
+            raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
+        if response.status_code != 200:
+            raise MessengerError(f"Slack does not take the answer any more (HTTP {response.status_code}).")
+
+    async def members(self, group: str) -> frozenset[str]:
+        response = await self._call(
+            ("usergroups.users.list", ""), lambda: self._client.usergroups_users_list(usergroup=group)
+        )
+        return frozenset(response["users"])
+
+    async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
+        """Send with blocks; where Slack does not take them, as plain text, so that nothing is dropped in silence."""
+        try:
+            return await self._call(lane, lambda: send(text=message.text, blocks=list(message.blocks)))
+        except MessengerError as error:
+            if error.code not in UNREADABLE:
+                raise
+        return await self._call(lane, lambda: send(text=message.plain(), blocks=[]))
+
+    async def _call(self, lane: tuple[str, str], call: Callable[[], Awaitable[Any]]) -> Any:
+        bucket = self._buckets.setdefault(lane, _Bucket(burst=5, per_second=self._rate))
+        blocked = bucket.blocked_until - time.monotonic()
+        if blocked > 0:
+            raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
+        await asyncio.sleep(bucket.wait())
+        try:
+            return await call()
+        except SlackApiError as error:
+            raise self._explain(error, bucket) from None
+        except self._transport.not_sent:
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=2.0) from None
+        except self._transport.unclear:
+            raise AmbiguousSendError("Slack's answer was lost.") from None
+
+    def _explain(self, error: SlackApiError, bucket: _Bucket) -> MessengerError:
+        response = error.response
+        status = getattr(response, "status_code", 200)
+        data = response.data if isinstance(getattr(response, "data", None), dict) else {}
+        code = str(data.get("error", ""))
+        if status == 429 or code in ("ratelimited", "rate_limited"):
+            wait = _retry_after(response.headers)
+            bucket.blocked_until = time.monotonic() + wait
+            return MessengerBusyError("Slack asks to wait.", retry_after=wait)
+        if not code or status >= 500 or code in UNCLEAR:
+            return AmbiguousSendError("Slack's answer could not be read.", code=code)
+        if code in SHUT:
+            return MessengerBusyError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
+        return MessengerError(f"Slack refused: {code}.", code=code)
+
+
+def _notice_of(message: Mapping[str, Any]) -> str | None:
+    metadata = message.get("metadata") or {}
+    return (metadata.get("event_payload") or {}).get("id") if metadata.get("event_type") == NOTICE else None
+
+
+def _retry_after(headers: Mapping[str, Any]) -> float:
+    lowered = {key.lower(): value for key, value in headers.items()}
+    value = lowered.get("retry-after", 1)
+    try:
+        return max(float(value[0] if isinstance(value, list) else value), 0.1)
+    except ValueError:
+        return 30.0

@@ -1,0 +1,88 @@
+"""The few fields of Slack's payloads that are read, checked where they come in.
+
+Shapes: https://docs.slack.dev/interactivity/implementing-slash-commands and …/reference/interaction-payloads.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.domain.requests import Actor
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CommandPayload(_Payload):
+    """A slash command."""
+
+    command: str
+    text: str = ""
+    team_id: str = ""
+    enterprise_id: str | None = None
+    channel_id: str
+    user_id: str
+    trigger_id: str
+    response_url: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(team=self.team_id or self.enterprise_id or "", user=self.user_id)
+
+
+class _Id(_Payload):
+    id: str
+    team_id: str | None = None
+
+
+class _Pressed(_Payload):
+    action_id: str
+    value: str = ""
+
+
+class ActionPayload(_Payload):
+    """A click on a button of a message."""
+
+    user: _Id
+    team: _Id | None = None
+    channel: _Id | None = None
+    trigger_id: str = ""
+    response_url: str = ""
+    actions: list[_Pressed] = Field(min_length=1)
+
+    @property
+    def pressed(self) -> _Pressed:
+        return self.actions[0]
+
+    @property
+    def actor(self) -> Actor:
+        return _actor(self.user, self.team)
+
+
+class _View(_Payload):
+    id: str
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: dict[str, Any] = Field(default_factory=dict)
+
+
+class SubmissionPayload(_Payload):
+    """A form that was sent."""
+
+    user: _Id
+    team: _Id | None = None
+    view: _View
+
+    @property
+    def actor(self) -> Actor:
+        return _actor(self.user, self.team)
+
+    def value(self, block: str, action: str) -> str:
+        """What was typed into an input; "" where nothing was."""
+        typed = self.view.state.get("values", {}).get(block, {}).get(action, {}).get("value")
+        return typed if isinstance(typed, str) else ""
+
+
+def _actor(user: _Id, team: _Id | None) -> Actor:
+    return Actor(team=(team.id if team else None) or user.team_id or "", user=user.id)

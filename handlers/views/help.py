@@ -1,0 +1,53 @@
+"""`/train help`: what can be trained here, with examples that work when pasted."""
+
+from collections.abc import Mapping
+
+from bot.domain.arguments import Argument, usage
+from bot.domain.text import escape
+from bot.ports import Gate, Provider
+from handlers.views import blocks
+from handlers.views.blocks import Message
+
+_GATES: Mapping[Gate, str] = {
+    Gate.BEFORE: "What is trained goes live by itself; the last question is before the start.",
+    Gate.AFTER: "The trained model goes live only after an approval.",
+    Gate.NONE: "The service offers no switch to a trained model.",
+}
+
+
+def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> Message:
+    """All services, configured or not."""
+    shown = [blocks.section("*What can be trained here*")]
+    for name, provider in providers.items():
+        line, example = (escape(text) for text in (usage(name, provider.arguments), provider.arguments.examples[0]))
+        shown.append(blocks.section(f"*{provider.title}*: `{line}`\nFor example `{example}`"))
+    shown += [blocks.context([f"{name}: {escape(sentence)}"]) for name, sentence in missing.items()]
+    shown.append(
+        blocks.section(
+            "`/train help PROVIDER` explains one service. `/train-status` lists what is alive in this channel, "
+            "`/train-status JOB` tells a training's story, `/train-status PROVIDER REF…` asks the service itself "
+            "(where Slack delivers `/status`, that works too). `/jobs` is the history."
+        )
+    )
+    return blocks.message("What can be trained here", shown)
+
+
+def about(provider: Provider) -> Message:
+    """One service: its arguments, its examples, its gate."""
+    arguments = provider.arguments
+    words = [*arguments.positionals, *arguments.options]
+    lines = [_line(argument) for argument in words]
+    lines += [f"• `{escape(family.label)}`: {escape(family.what)}" for family in arguments.families]
+    examples = "\n".join(f"`{escape(example)}`" for example in arguments.examples)
+    shown = [
+        blocks.section(f"*{provider.title}*\n`{escape(usage(provider.name, arguments))}`"),
+        blocks.section("\n".join(lines)),
+        blocks.section(f"*Examples*\n{examples}\n`{escape(arguments.reference_example)}`"),
+        blocks.context([_GATES[provider.powers.gate]]),
+    ]
+    return blocks.message(f"How to train with {provider.title}", shown)
+
+
+def _line(argument: Argument) -> str:
+    choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
+    return f"• `{escape(argument.label)}`: {escape(argument.what)}{escape(choices)}"
