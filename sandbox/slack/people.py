@@ -301,7 +301,10 @@ class Person:
         return place
 
     def _command_text(self, name: str, text: str) -> str:
-        """Slack escapes three characters, and turns names into ids only for a command that asked for it."""
+        """Names become ids only for a command that asked for it.
+
+        That `&`, `<` and `>` are escaped for every command, as in messages, is the careful guess: Slack does not say.
+        """
         if not self._lab.manifest.commands[name].should_escape:
             return escaped(text)
         people = {user.name: user.id for user in self._lab.workspace.users.values()}

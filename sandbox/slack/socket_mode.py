@@ -29,6 +29,7 @@ class Connection:
     number: int
     socket: web.WebSocketResponse
     request: web.Request
+    is_leaving: bool = False
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
 
 
@@ -45,12 +46,10 @@ class SocketMode:
 
     @property
     def is_connected(self) -> bool:
-        return bool(self.connections)
+        return any(not connection.is_leaving for connection in self.connections)
 
     async def deliver(self, envelope: Envelope) -> Any:
-        if not self.connections:
-            raise DeliveryError("dispatch_failed", "connection_failed")
-        connection = self.connections[next(self._turn) % len(self.connections)]
+        connection = self._next_connection()
         connection.waiting[envelope.id] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._ack_seconds):
@@ -91,6 +90,13 @@ class SocketMode:
         for connection in list(self.connections):
             await connection.socket.close()
 
+    def _next_connection(self) -> Connection:
+        """In turn. That one which was told to go gets nothing while there is another is a guess."""
+        staying = [connection for connection in self.connections if not connection.is_leaving] or self.connections
+        if not staying:
+            raise DeliveryError("dispatch_failed", "connection_failed")
+        return staying[next(self._turn) % len(staying)]
+
     async def _serve(self, connection: Connection) -> None:
         self.connections.append(connection)
         pings = asyncio.get_running_loop().create_task(self._ping(connection))
@@ -123,6 +129,7 @@ class SocketMode:
             await connection.socket.send_str(json.dumps(frame))
 
     async def _dismiss(self, connection: Connection, reason: str) -> None:
+        connection.is_leaving = True
         await self._send(connection, {"type": "disconnect", "reason": reason, **self._debug(with_build=False)})
         if reason != WARNING:
             await connection.socket.close()
