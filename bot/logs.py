@@ -41,10 +41,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # Whoever has a response_url may post: https://docs.slack.dev/interactivity/handling-user-interaction
     (
-        re.compile(rf"\b(https?:{_SLASH}{{2}}[^\s/\\\"'<>]+{_SLASH}(?:commands|actions|services){_SLASH})[^\s\"'<>]+"),
+        re.compile(
+            rf"\b(https?:{_SLASH}{{2}}[^\s/\\\"'<>]+{_SLASH}(?:commands|actions|services|app){_SLASH})"
+            rf"[TE][A-Z0-9]+{_SLASH}[^\s\"'<>]+"
+        ),
         r"\1…",
     ),
-    (re.compile(rf"\b(https?:{_SLASH}{{2}}hooks\.slack\.com{_SLASH})(?!commands|actions|services)[^\s\"'<>]+"), r"\1…"),
+    (re.compile(rf"\b(https?:{_SLASH}{{2}}hooks\.slack\.com{_SLASH}(?:\w+{_SLASH})?)[^\s\"'<>]+"), r"\1…"),
     # Signed addresses have their signature in the query, a socket's address its ticket.
     (re.compile(r"\b((?:https?|wss?):[^\s?\"'<>]+)\?[^\s\"'<>]+"), r"\1?…"),
     (re.compile(r"\b((?:GET|HEAD|POST|PUT|PATCH|DELETE) /[^\s?\"']*)\?[^\s\"']+"), r"\1?…"),
