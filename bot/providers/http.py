@@ -261,6 +261,7 @@ class Http:
         self, session: aiohttp.ClientSession, method: str, url: str | URL, *, once: bool, **options: Any
     ) -> Reply:
         address = self._address(url)
+        self._refuse_unsendable(options.get("headers") or {})
         try:
             async with session.request(
                 method, address, allow_redirects=False, middlewares=(_send_once,) if once else (), **options
@@ -302,6 +303,13 @@ class Http:
         except ValueError:
             pass
         raise UnreachableError(f"{self.title} cannot be reached (its address is not valid).", effect=Effect.NONE)
+
+    def _refuse_unsendable(self, headers: Mapping[str, str]) -> None:
+        """aiohttp lets a header with a line break, as a badly copied key may hold, out as a ValueError."""
+        wrong = [name for name, value in headers.items() if not value.isprintable()]
+        if wrong:
+            sentence = f"{self.title} cannot be called: what goes into its header {wrong[0]} holds a control character."
+            raise ProviderError(sentence, effect=Effect.REFUSED)
 
     def _opened(self, path: Path) -> BinaryIO:
         try:

@@ -267,6 +267,17 @@ async def test_an_impossible_address_did_nothing(http: Http, csv: Path, address:
         assert "address is not valid" in str(error)
 
 
+@pytest.mark.parametrize("value", ["key\nInjected: yes", "key\r", "k\0", "k\ud800"])
+async def test_a_key_that_is_no_header_is_an_error_of_ours(http: Http, value: str) -> None:
+    """A badly copied key neither leaves as a crash nor smuggles a header; the sentence names the header alone."""
+    async with raw_server(replying("200 OK")) as server:
+        error = await failure(http.call("GET", server.url, headers={"x-api-key": value}))
+    assert error.effect is Effect.REFUSED
+    assert "x-api-key" in str(error)
+    assert "key\n" not in str(error)
+    assert server.seen == []
+
+
 async def test_an_endless_answer_is_cut(http: Http) -> None:
     """No answer of a service is as long as memory."""
 
