@@ -127,11 +127,16 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
 
 def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "_Identity") -> AsyncApp:
     """The Bolt app. No listener waits for a network, so the ack may wait for the listener."""
+
+    # Bolt passes arguments by the names of a plain function's parameters; a bound method confuses it.
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return identity.result(enterprise_id, team_id)
+
     secret = settings.slack.signing_secret
     app = AsyncApp(
         client=client,
         signing_secret=secret.get_secret_value() if secret else "unused in Socket Mode",
-        authorize=identity.authorize,
+        authorize=authorize,
         process_before_response=True,
     )
     handlers.register(app, deps)
@@ -145,7 +150,7 @@ class _Identity:
         self._client = client
         self._known: Mapping[str, Any] = {}
 
-    async def authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    def result(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=enterprise_id,
             team_id=team_id,

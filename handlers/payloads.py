@@ -30,6 +30,11 @@ class CommandPayload(_Payload):
     def actor(self) -> Actor:
         return Actor(team=self.team_id or self.enterprise_id or "", user=self.user_id)
 
+    @property
+    def typed(self) -> str:
+        """The text as it was typed; Slack escapes its three control characters."""
+        return self.text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
 
 class _Id(_Payload):
     id: str

@@ -9,7 +9,7 @@ from handlers.views.blocks import Message
 
 
 async def answer(deps: Deps, payload: CommandPayload) -> Message:
-    return await show_page(deps, payload.text, 0, actor=payload.actor, place=payload.channel_id)
+    return await show_page(deps, payload.typed, 0, actor=payload.actor, place=payload.channel_id)
 
 
 async def show_page(deps: Deps, query: str, number: int, *, actor: Actor, place: str) -> Message:

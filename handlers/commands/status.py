@@ -17,7 +17,7 @@ MOST_ALIVE = 40
 
 
 async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
-    return await answer_status(deps, payload, split(payload.text))
+    return await answer_status(deps, payload, split(payload.typed))
 
 
 async def answer_status(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say | Message:

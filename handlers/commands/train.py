@@ -18,7 +18,7 @@ from handlers.views.words import PHRASES, named
 
 async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
     """What `/train` answers. Starts nothing by itself: what is kept here is started by the ticks."""
-    words = split(payload.text)
+    words = split(payload.typed)
     first = words[0].text.casefold() if words and not words[0].name else ""
     if not words or first == "help":
         return _help(deps, words[1:])
