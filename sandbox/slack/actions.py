@@ -80,6 +80,14 @@ def initial_state(pairs: Iterable[tuple[JSON, JSON]]) -> dict[str, dict[str, JSO
     return state
 
 
+def kept_state(initial: dict[str, dict[str, JSON]], state: dict[str, dict[str, JSON]]) -> dict[str, dict[str, JSON]]:
+    """The state of a form that may have been changed: what is filled in stays where its element still is."""
+    return {
+        block_id: {action_id: _kept(entry, state.get(block_id, {}).get(action_id)) for action_id, entry in row.items()}
+        for block_id, row in initial.items()
+    }
+
+
 def filled(view: JSON, state: dict[str, dict[str, JSON]], values: JSON) -> dict[str, dict[str, JSON]]:
     """The state after somebody filled in `values` ({block_id: {action_id: {…}}}); unknown places are refused."""
     pairs = list(form(view))
@@ -139,6 +147,10 @@ def _number(element: JSON, value: str) -> str | None:
     if float(value) < float(element.get("min_value", "-inf")) or float(value) > float(element.get("max_value", "inf")):
         return "This number is outside the allowed range."
     return None
+
+
+def _kept(initial: JSON, entry: JSON | None) -> JSON:
+    return entry if entry is not None and entry["type"] == initial["type"] else initial
 
 
 def _choice(element: JSON, chosen: Any) -> Any:

@@ -2,7 +2,7 @@
 
     rate_limited  {"method": M, "times": n, "retry_after": seconds}     429 before any work
     fail          {"method": M, "times": n, "error": code}              refused before any work
-    delay         {"method": M, "times": n, "seconds": s}               answered late
+    delay         {"method": M, "times": n, "seconds": s, "after": b}   late: before the work, or with `after` behind it
     drop_request  {"method": M, "times": n}                             the connection is cut before the work
     drop_reply    {"method": M, "times": n}                             the work is done, then the connection is cut
     refuse        {"times": n, "error": code}                           apps.connections.open fails
@@ -55,9 +55,10 @@ class Faults:
         error = {"error": (value or {}).get("error", "internal_error"), "method": "apps.connections.open"}
         self.switch("fail", {**value, **error} if value is not None else None)
 
-    def take(self, kind: str, method: str) -> JSON | None:
+    def take(self, kind: str, method: str, *, after: bool = False) -> JSON | None:
         """The value of a switch that applies to this call; each call wears it off by one."""
-        fault = next((fault for fault in self._set if fault.fits(kind, method)), None)
+        fits = (fault for fault in self._set if fault.fits(kind, method))
+        fault = next((fault for fault in fits if bool(fault.value.get("after", False)) == after), None)
         if fault is None:
             return None
         fault.times -= 1

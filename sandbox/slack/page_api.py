@@ -60,6 +60,13 @@ HEARTBEAT_SECONDS = 15.0
 Deed = Callable[[JSON], Awaitable[JSON]]
 
 
+class Body(dict[str, Any]):
+    """What the page sent; a key that is not there is refused by its name."""
+
+    def __missing__(self, name: str) -> Any:
+        raise SlackError("invalid_arguments", message=f"{name} is missing")
+
+
 class PageApi:
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
@@ -223,8 +230,8 @@ class PageApi:
         service = request.match_info["service"]
 
         async def act(body: JSON) -> JSON:
-            action = body.pop("action")
-            return self._slack.act_on_service(service, action, **body)
+            params = {name: value for name, value in body.items() if name != "action"}
+            return self._slack.act_on_service(service, body["action"], **params)
 
         return await _answering(act)(request)
 
@@ -293,8 +300,6 @@ def _answering(deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
             return web.json_response(await deed(await _body(request)))
         except SlackError as refusal:
             return web.json_response(refusal.reply())
-        except KeyError as missing:
-            return web.json_response({"ok": False, "error": "invalid_arguments", "message": f"{missing} is missing"})
 
     return answer
 
@@ -309,7 +314,7 @@ async def _body(request: web.Request) -> JSON:
         raise SlackError("invalid_json") from None
     if not isinstance(body, dict):
         raise SlackError("json_not_object")
-    return body
+    return Body(body)
 
 
 def _file(name: str) -> web.StreamResponse:

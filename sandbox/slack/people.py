@@ -341,7 +341,7 @@ class Person:
             raise SlackError("no_such_element")
 
     def _state(self, view: OpenView) -> dict[str, dict[str, JSON]]:
-        return {**actions.initial_state(actions.form(view.view)), **view.state}
+        return actions.kept_state(actions.initial_state(actions.form(view.view)), view.state)
 
     def _mine(self, view: OpenView) -> OpenView:
         """The view as it stands now, if it is on this person's screen."""

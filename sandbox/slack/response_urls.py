@@ -42,7 +42,7 @@ class ResponseUrls:
         except DroppedError:
             self._record(body, 0, {}, "request")
             return web_api.cut(request)
-        if self._lab.faults.take("drop_reply", NAME):
+        if await web_api.loses_reply(self._lab, NAME):
             self._record(body, status, reply, "reply")
             return web_api.cut(request)
         self._record(body, status, reply, None)

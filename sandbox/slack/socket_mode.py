@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,10 +103,9 @@ class SocketMode:
         pings = asyncio.get_running_loop().create_task(self._ping(connection))
         self._say_connected()
         try:
-            await self._send(connection, self._hello())
-            await self._listen(connection)
-        except ConnectionError:
-            pass
+            with suppress(ConnectionError):
+                await self._send(connection, self._hello())
+                await self._listen(connection)
         finally:
             pings.cancel()
             self.connections.remove(connection)
@@ -119,10 +119,11 @@ class SocketMode:
                 await connection.socket.pong(received.data)
 
     async def _ping(self, connection: Connection) -> None:
-        while not connection.socket.closed:
-            await asyncio.sleep(self._ping_seconds)
-            if not self._faults.silent:
-                await connection.socket.ping(f"Ping from applink-{connection.number}".encode())
+        with suppress(ConnectionError):
+            while not connection.socket.closed:
+                await asyncio.sleep(self._ping_seconds)
+                if not self._faults.silent:
+                    await connection.socket.ping(f"Ping from applink-{connection.number}".encode())
 
     async def _send(self, connection: Connection, frame: JSON) -> None:
         if not self._faults.silent:
@@ -130,7 +131,8 @@ class SocketMode:
 
     async def _dismiss(self, connection: Connection, reason: str) -> None:
         connection.is_leaving = True
-        await self._send(connection, {"type": "disconnect", "reason": reason, **self._debug(with_build=False)})
+        with suppress(ConnectionError):
+            await self._send(connection, {"type": "disconnect", "reason": reason, **self._debug(with_build=False)})
         if reason != WARNING:
             await connection.socket.close()
 

@@ -92,14 +92,15 @@ class Views:
         return self.put(replace(old, view=view, hash=self._hash(view), errors=None, trouble=None))
 
     def put(self, changed: OpenView) -> OpenView:
-        """Shows a changed view where the old one of this id stood."""
+        """Shows a changed view where the old one of this id stood; one that was closed meanwhile stays closed."""
         if changed.id in {home.id for home in self.homes.values()}:
             self.homes[changed.user] = changed
             self._feed.publish("home", changed.page())
             return changed
-        stack = self.stacks[changed.user]
-        stack[:] = [changed if view.id == changed.id else view for view in stack]
-        self._feed.publish("view", changed.page())
+        stack = self.stacks.get(changed.user, [])
+        if any(view.id == changed.id for view in stack):
+            stack[:] = [changed if view.id == changed.id else view for view in stack]
+            self._feed.publish("view", changed.page())
         return changed
 
     def publish(self, user: str, view: JSON, *, guard: str | None = None) -> OpenView:

@@ -75,7 +75,7 @@ class WebApi:
         except DroppedError:
             self._record(name, args, 0, {}, dropped="request")
             return cut(request)
-        if self.lab.faults.take("drop_reply", name):
+        if await loses_reply(self.lab, name):
             self._record(name, args, response.status, reply, dropped="reply")
             return cut(request)
         self._record(name, args, response.status, reply)
@@ -136,6 +136,13 @@ async def suffer(lab: Lab, name: str) -> None:
         raise RateLimitError(int(limited.get("retry_after", 1)))
     if failed := lab.faults.take("fail", name):
         raise SlackError(str(failed.get("error", "internal_error")))
+
+
+async def loses_reply(lab: Lab, name: str) -> bool:
+    """What the switches do to a call behind its work: a pause, and whether its reply gets lost."""
+    if late := lab.faults.take("delay", name, after=True):
+        await asyncio.sleep(float(late.get("seconds", 1)))
+    return lab.faults.take("drop_reply", name) is not None
 
 
 def cut(request: web.Request) -> web.Response:

@@ -397,3 +397,30 @@ async def test_a_wait_ends_with_the_change(party: Party) -> None:
     waiting = asyncio.ensure_future(party.slack.wait_for_message("trainings", lambda one: "now" in one.text))
     await party.slack.person("ada").say("now")
     assert (await waiting).text == "now"
+
+
+async def test_an_updated_form_keeps_what_was_filled_in(party: Party) -> None:
+    """Where block and action keep their names the value stays, what is gone is gone from the state too."""
+    view = await open_form(party)
+    ada = party.slack.person("ada")
+    await ada.click_in_view(view, "text", selected="bora")
+    await ada.click_in_view(view, "pick", selected="fast")
+    await party.client.views_update(view_id=view.id, view={**FORM, "blocks": FORM["blocks"][:1]})
+    assert (await ada.submit(view)).ok
+    values = party.heard[-1]["view"]["state"]["values"]
+    assert values == {"name": {"text": {"type": "plain_text_input", "value": "bora"}}}
+
+
+async def test_an_answer_to_a_closed_modal_opens_nothing(party: Party) -> None:
+    """Errors for a view that its author closed meanwhile are shown to nobody."""
+    view = await open_form(party)
+    ada = party.slack.person("ada")
+
+    @party.app.view("late")
+    async def late(ack: Any) -> None:
+        await ada.close(view)
+        await ack(response_action="errors", errors={"name": "wrong"})
+
+    await party.client.views_update(view_id=view.id, view={**FORM, "callback_id": "late"})
+    assert not (await ada.submit(view)).ok
+    assert party.slack.views.all_open() == []

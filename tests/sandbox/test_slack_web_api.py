@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ from aiohttp import ClientConnectionError, ClientSession, FormData
 
 from sandbox.clock import Clock
 from sandbox.slack import Slack, manifest
+from sandbox.slack.limits import Limits
 from tests.sandbox.slack_app import client_for
 
 TRAININGS, GENERAL, OLD = "C0TRAIN001", "C0GENERAL1", "C0OLD00001"
@@ -427,3 +429,38 @@ async def test_a_dropped_reply_did_the_work_and_a_dropped_request_did_not(slack:
             await call("chat.postMessage", channel=TRAININGS, text=text)
     assert [one.text for one in slack.messages("trainings")] == ["kept"]
     assert [one.dropped for one in slack.calls] == ["request", "reply"]
+
+
+async def test_a_late_reply_comes_behind_the_work(slack: Slack, call: Caller) -> None:
+    """The message is there while the caller still waits: the moment at which a crash makes a post ambiguous."""
+    await slack.switch("delay", {"method": "chat.postMessage", "seconds": 30, "after": True})
+    posting = asyncio.ensure_future(call("chat.postMessage", channel=TRAININGS, text="there"))
+    await slack.wait_for_message("trainings", lambda one: one.text == "there")
+    assert not posting.done()
+    posting.cancel()
+    await asyncio.wait({posting})
+
+
+def test_a_minutes_calls_are_counted_as_they_age() -> None:
+    """Twenty a minute means twenty in any minute; the refusal says when the oldest call leaves it."""
+    now = [0.0]
+    limits = Limits(lambda: now[0])
+    for second in range(20):
+        now[0] = float(second)
+        assert limits.wait_for("users.list", "tier 2", None) == 0
+    assert limits.wait_for("users.list", "tier 2", None) == 41
+    assert limits.wait_for("conversations.list", "tier 2", None) == 0
+    now[0] = 60.0
+    assert limits.wait_for("users.list", "tier 2", None) == 0
+    assert limits.wait_for("users.list", "tier 2", None) == 1
+    assert Limits(lambda: 0.0, on=False).wait_for("users.list", "tier 2", None) == 0
+
+
+def test_posts_refill_one_a_second() -> None:
+    """Five at once, then one a second and channel."""
+    now = [0.0]
+    limits = Limits(lambda: now[0])
+    assert [limits.wait_for("chat.postMessage", "posting", "C1") for _ in range(6)] == [0, 0, 0, 0, 0, 1]
+    now[0] = 1.0
+    assert [limits.wait_for("chat.postMessage", "posting", "C1") for _ in range(2)] == [0, 1]
+    assert limits.wait_for("chat.postMessage", "posting", "C2") == 0
