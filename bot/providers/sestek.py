@@ -358,6 +358,9 @@ class Sestek(Defaults):
 
         return await self._tokens.use(send)
 
+    def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:
+        return plan.model
+
     async def find(self, plan: Plan, claim: Mapping[str, Json], last: Found | None) -> Found:
         """One look: only a training that goes on is surely ours, an ended one may be the former."""
         try:

@@ -6,7 +6,7 @@ from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
 from bot.domain.requests import digest
-from bot.ports import Deps, Gate
+from bot.ports import Deps, Gate, Provider
 
 _CONSEQUENCES: Mapping[Subject, str] = {
     Subject.DID_START: (
@@ -37,8 +37,11 @@ def ask(deps: Deps, job: Job, subject: Subject) -> Prompt:
 
 def shown_digest(deps: Deps, job: Job, subject: Subject) -> str:
     """A checksum over what a prompt shows of a job, and over the rule that applies."""
-    rule = deps.policy.rule
-    return digest([job.id, subject.value, facts(job), consequence(deps, job, subject), rule_as_list(rule)])
+    rule = rule_as_list(deps.policy.rule)
+    if subject not in GATES:
+        # The service is looked at while a person thinks, so what it says may change; the state of the job may not.
+        return digest([job.id, subject.value, job.version, rule])
+    return digest([job.id, subject.value, facts(job), consequence(deps, job, subject), rule])
 
 
 def rule_as_list(rule: Rule) -> list[object]:
@@ -51,7 +54,7 @@ def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         prompt=prompt,
         job=job,
         title=deps.providers.get(job.request.provider).title,
-        facts=facts(job),
+        facts=(*facts(job), *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
     )
 
@@ -63,6 +66,12 @@ def facts(job: Job) -> tuple[tuple[str, str], ...]:
     status = job.look.status
     left = [(key, str(value)) for key, value in status.result.items()] if status else []
     return (*sent, *data, *left)
+
+
+def _last_word(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
+    """What the service says of a start in doubt, which the person who is asked should see."""
+    word = job.look.notes.get("found")
+    return (("the service says", str(word)),) if subject is Subject.DID_START and word else ()
 
 
 def _data_facts(job: Job) -> list[tuple[str, str]]:
@@ -86,7 +95,15 @@ def consequence(deps: Deps, job: Job, subject: Subject) -> str:
             f"On a yes, {provider.title} is told to serve the newly trained model as `{job.request.model}`. "
             "Switchyard offers no way back."
         )
-    return _CONSEQUENCES[subject].format(title=provider.title)
+    return _CONSEQUENCES[subject].format(title=provider.title) + _left_behind(provider, job, subject)
+
+
+def _left_behind(provider: Provider, job: Job, subject: Subject) -> str:
+    """Starting again reserves a new id where the service gives ids before the start."""
+    reserved = provider.known_id(job.plan, job.claim or {}) if job.plan else None
+    if subject is not Subject.DID_START or reserved is None or reserved == job.request.model:
+        return ""
+    return f" Starting again takes a new id; {reserved} stays behind there."
 
 
 async def electorate(deps: Deps, rule: Rule) -> Electorate:

@@ -1,4 +1,4 @@
-"""A whole bot in one process with a whole world on loopback: real Bolt, real SQLite, the sandbox's Slack and services."""
+"""A whole bot in one process, in a whole world on loopback: real Bolt, real SQLite, the sandbox."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Lab:
     async def quiet(self, timeout: float = 10.0) -> None:
         """Wait until everything that was to be told has been told."""
         async with asyncio.timeout(timeout):
-            while await self._waiting():
+            while await self._waiting():  # noqa: ASYNC110  the outbox is asked, as an operator would ask it
                 await asyncio.sleep(0.02)
 
     async def _waiting(self) -> int:
