@@ -8,7 +8,7 @@
                                           CHOICE?}
     POST /page/ephemeral/dismiss         {user, ephemeral_id}
     POST /page/shortcut                  {user, callback_id, channel?, message_ts?}
-    POST /page/view/click                {user, view_id, action_id, block_id?, value?, CHOICE?}
+    POST /page/view/click                {user, view_id, action_id, block_id?, value?, CHOICE?, values?} (as for submit)
     POST /page/view/submit               {user, view_id, values: {block_id: {action_id: {type, value | selected_…}}}}
     POST /page/view/close                {user, view_id, everything?}
     POST /page/home                      {user, tab?} -> {ok, view?}
@@ -17,15 +17,14 @@
     POST /page/channel/archive           {channel}
     POST /page/dm                        {user, with?} -> {ok, channel}: with the bot, or with another person
     POST /page/usergroup                 {id, members}
-    GET  /page/services                  {ok, services: […]}
+    GET  /page/services                  […], the services' snapshots
     POST /page/services/{service}/act    {action, …}
     GET  /page/slack/switches            {ok, silent, switches: […]}
     POST /page/slack/switch              {name, value}
 
 Types of events: message, message_deleted {channel, ts}, ephemeral, ephemeral_deleted {id, channel, user}, view,
 view_closed {view_id, user}, channel, service, bot {connected, connections}, notice {user, channel, text}, home (a Home
-tab, in the form of a view), usergroup {id, handle, members}, reload (too much was missed: read the state again),
-hello {boot} (first of every stream; another `boot` than the state's means that this Slack was started anew).
+tab, in the form of a view), usergroup {id, handle, members}, reload (too much was missed: read the state again).
 
 CHOICE is `selected_option` (an option or its value) or another `selected…` key of the element's kind, as in the
 payloads that Slack sends: selected_options, selected_user, selected_date, selected_time, …
@@ -116,7 +115,7 @@ class PageApi:
         return web.json_response(state(self._slack))
 
     async def _services(self, _request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "services": self._slack.services_snapshot()})
+        return web.json_response(self._slack.services_snapshot())
 
     async def _switches(self, _request: web.Request) -> web.Response:
         faults = self._slack.faults
@@ -128,9 +127,7 @@ class PageApi:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         seq = int(after) if after.isdecimal() else self._slack.feed.seq
-        hello = {"seq": seq, "type": "hello", "hello": {"boot": self._slack.boot}}
         with suppress(ConnectionError):
-            await response.write(_event(hello))
             await self._stream(response, seq)
         return response
 
@@ -180,9 +177,12 @@ class PageApi:
 
     async def _view_click(self, body: JSON) -> JSON:
         view = self._slack.views.by_id(body["view_id"])
-        selected = _selected(body) if _selected(body) is not None else body.get("value")
         outcome = await self._person(body).click_in_view(
-            view, body["action_id"], block_id=body.get("block_id"), selected=selected
+            view,
+            body["action_id"],
+            block_id=body.get("block_id"),
+            selected=_selected(body),
+            values=body.get("values"),
         )
         return outcome.page()
 
@@ -257,7 +257,6 @@ def state(slack: Slack) -> JSON:
     workspace, app = slack.workspace, slack.workspace.app
     return {
         "seq": slack.feed.seq,
-        "boot": slack.boot,
         "team": {"id": workspace.team.id, "name": workspace.team.name, "domain": workspace.team.domain},
         "people": [
             {"id": one.id, "name": one.name, "real_name": one.real_name, "title": one.title, "color": one.color}
@@ -327,5 +326,5 @@ def _file(name: str) -> web.StreamResponse:
 
 
 def _selected(body: JSON) -> Any:
-    """`selected_option`, or any other `selected…` key of the element's kind."""
-    return next((value for key, value in body.items() if key.startswith("selected")), None)
+    """`selected_option`, any other `selected…` key of the element's kind, or what was typed."""
+    return next((value for key, value in body.items() if key.startswith("selected")), body.get("value"))

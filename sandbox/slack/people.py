@@ -160,13 +160,19 @@ class Person:
     # Modals and the Home tab
 
     async def click_in_view(
-        self, view: OpenView, action_id: str, *, block_id: str | None = None, selected: Any = None
+        self,
+        view: OpenView,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        selected: Any = None,
+        values: JSON | None = None,
     ) -> Outcome:
-        """Presses or chooses in a modal or the Home tab; a choice stays in the view's state."""
+        """Presses or chooses in a modal or the Home tab; a choice stays in the view's state, as do `values`."""
         view = self._mine(view)
         block, element = actions.find(actions.form(view.view), action_id, block_id)
         action = actions.action(block, element, selected)
-        state = actions.with_change(self._state(view), action)
+        state = actions.with_change(actions.filled(view.view, self._state(view), values or {}), action)
         view = self._lab.views.put(replace(view, state=state))
         if block["type"] == "input" and not block.get("dispatch_action"):
             return Outcome(ok=True)
@@ -352,7 +358,8 @@ class Person:
 
 
 def _fits(element: JSON, value: str | None) -> bool:
-    return value is None or element.get("value") == value
+    """Buttons of one action id differ in their value; what is filled in has no value of its own yet."""
+    return value is None or element["type"] in actions.FILLED or element.get("value") == value
 
 
 def _unknown(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +89,6 @@ class Slack:
         self.views = Views(self.workspace, self.feed)
         self.lab = self._lab(scopes, limits_on=limits == "slack")
         self.api = WebApi(self.lab)
-        self.boot = secrets.token_hex(8)
         self.is_stopping = False
         self._timing = {"ack_seconds": ack_seconds, "ping_seconds": ping_seconds}
         self._event_retries = event_retries

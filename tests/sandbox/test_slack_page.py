@@ -17,7 +17,7 @@ from tests.sandbox.slack_app import client_for, running
 
 BUTTON = {"type": "button", "text": {"type": "plain_text", "text": "Go"}, "action_id": "go"}
 ROW = {"type": "actions", "block_id": "row", "elements": [BUTTON]}
-FORM = {
+FORM: dict[str, Any] = {
     "type": "modal",
     "callback_id": "form",
     "title": {"type": "plain_text", "text": "Form"},
@@ -147,7 +147,6 @@ async def test_every_change_is_heard_in_order(party: Party) -> None:
     seq = (await page.get("state"))["seq"]
     await slack.person("ada").say("after the state")
     async with page.listening(seq) as changes:
-        assert (await anext(changes))["type"] == "hello"
         first = await anext(changes)
         assert (first["type"], first["message"]["text"], first["seq"]) == ("message", "after the state", seq + 1)
         await slack.switch("fail", {"method": "*", "error": "fatal_error"})
@@ -184,7 +183,7 @@ async def test_a_page_that_missed_too_much_is_told_to_read_again(party: Party) -
     """So is one that comes from the time before a restart."""
     _, _, page = party
     async with page.listening(999_999) as changes:
-        assert [(await anext(changes))["type"] for _ in range(2)] == ["hello", "reload"]
+        assert (await anext(changes))["type"] == "reload"
 
 
 async def test_people_act_only_where_they_may(party: Party) -> None:
@@ -270,3 +269,37 @@ async def test_no_file_outside_the_pages_folder_is_served(party: Party, path: st
     url = URL(f"{slack.base_url}/page/static/{path}", encoded=True)
     async with page.session.get(url) as reply:
         assert reply.status == 404
+
+
+async def test_the_page_and_its_files_are_served(party: Party) -> None:
+    """The address alone opens the page; its files are asked for anew after each change."""
+    slack, _, page = party
+    async with page.session.get(f"{slack.base_url}/") as reply:
+        assert (reply.status, reply.content_type) == (200, "text/html")
+        assert reply.headers["Cache-Control"] == "no-cache"
+
+
+async def test_a_press_in_a_modal_brings_the_fields_along(party: Party) -> None:
+    """The app sees the form as it stands when one of its buttons is pressed."""
+    slack, app, page = party
+    seen: list[dict[str, Any]] = []
+
+    @app.command("/train")
+    async def train(ack: Any, client: Any, command: dict[str, Any]) -> None:
+        await ack()
+        view = {**FORM, "blocks": [*FORM["blocks"], ROW]}
+        await client.views_open(trigger_id=command["trigger_id"], view=view)
+
+    @app.action("go")
+    async def go(ack: Any, body: dict[str, Any]) -> None:
+        seen.append(body["view"]["state"]["values"])
+        await ack()
+
+    await page.post("command", user="U0ADA00001", channel="C0TRAIN001", text="/train")
+    view = await slack.wait_for(lambda: slack.person("ada").view)
+    pressed = {"user": "U0ADA00001", "view_id": view.id, "action_id": "go", "block_id": "row"}
+    values = {"name": {"text": {"type": "plain_text_input", "value": "half a na"}}}
+    assert (await page.post("view/click", **pressed, values=values))["ok"]
+    assert seen == [values]
+    await page.post("view/close", user="U0ADA00001", view_id=view.id)
+    assert (await page.get("state"))["views"] == []

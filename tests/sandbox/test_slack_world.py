@@ -33,7 +33,7 @@ async def test_the_page_shows_the_services_and_acts_on_them() -> None:
         assert (await page(session, world, "services/sony/act", {"action": "slow", "seconds": 2}))["ok"]
         changes = [one for one in world.slack.feed.since(seq) if one["type"] == "service"]
         assert changes[-1]["service"]["switches"]["slow"] == 2
-        shown = {one["name"]: one for one in (await page(session, world, "services"))["services"]}
+        shown = {one["name"]: one for one in await page(session, world, "services")}
         assert shown["sony"]["switches"]["slow"] == 2
         assert not (await page(session, world, "services/nobody/act", {"action": "slow"}))["ok"]
 
