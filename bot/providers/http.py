@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import aiohttp
 from aiohttp import abc
@@ -353,11 +353,17 @@ class Http:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret, every query and every password of an address replaced by …"""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    for secret in filter(None, secrets):
+        for written in _ways_to_write(secret):
+            text = text.replace(written, "…")
     text = re.sub(r"(https?://)[^\s/?#@\"'<>]+@", r"\1…@", text)
     return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?…", text)
+
+
+def _ways_to_write(secret: str) -> tuple[str, ...]:
+    """A secret as it is, in an address, in a form, and in JSON, whose writers may escape slashes too."""
+    in_json = json.dumps(secret)[1:-1]
+    return secret, quote(secret, safe=""), quote_plus(secret), in_json, in_json.replace("/", "\\/")
 
 
 def read_json(reply: Reply, title: str) -> Json:

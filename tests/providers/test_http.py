@@ -432,6 +432,14 @@ def test_redaction_knows_the_ways_a_secret_is_written() -> None:
     assert redact(said, [SECRET, ""]) == "k=… q=… https://…@h.example/p?… end"
 
 
+@pytest.mark.parametrize(
+    "echo", ['pä/ "x"', r"p\u00e4/ \"x\"", r"p\u00e4\/ \"x\"", "p%C3%A4%2F%20%22x%22", "p%C3%A4%2F+%22x%22"]
+)
+def test_redaction_knows_json_and_forms(echo: str) -> None:
+    """A password with letters that JSON, a form or an address escapes does not slip through in their writing."""
+    assert redact(f"the password {echo} is wrong", ['pä/ "x"']) == "the password … is wrong"
+
+
 async def test_quotes_are_short_and_never_markup(http: Http) -> None:
     """What a service says is quoted on one line; a web page or bytes are not quoted at all."""
     assert http.quote(Reply(status=400, body=b" a\n b ", headers={})) == " (a b)"
