@@ -17,12 +17,13 @@ Answer: TypeAlias = web.Response | Callable[[web.Request], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request as it arrived."""
+    """A request as it arrived; `connection` tells the connections of the other side apart."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    connection: Any
 
 
 def says(body: Any, status: int = 200, **headers: str) -> web.Response:
@@ -76,7 +77,7 @@ class Scripted:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.asked.append(Asked(method=request.method, path=request.path, headers=request.headers, body=body))
+        self.asked.append(_asked(request, body))
         answers = self._answers.get((request.method, request.path))
         if answers is None:
             return web.Response(status=404, text="<html>no such page</html>", content_type="text/html")
@@ -86,6 +87,17 @@ class Scripted:
         found = answer(request)
         reply: web.StreamResponse = await found if asyncio.iscoroutine(found) else found
         return reply
+
+
+def _asked(request: web.Request, body: bytes) -> Asked:
+    assert request.transport is not None
+    return Asked(
+        method=request.method,
+        path=request.path,
+        headers=request.headers,
+        body=body,
+        connection=request.transport.get_extra_info("peername"),
+    )
 
 
 def _copy(answer: web.Response) -> web.Response:

@@ -393,6 +393,17 @@ async def test_a_start(service: Scripted, provider: Provider) -> None:
     assert decoded(sent) == {"display_name": "reviews", "name": "reviews", "language": "en", "annotation_ids": [1, 2]}
 
 
+async def test_a_start_has_a_connection_of_its_own(service: Scripted, provider: Provider) -> None:
+    """A start never goes out on a used connection, which may be dead by then without a sign."""
+    plan = planned(provider)
+    await provider.reserve(plan, "j1")
+    await provider.start(plan, {}, None)
+    await provider.find(plan, {}, None)
+    before, start, after = (one.connection for one in service.asked)
+    assert before == after
+    assert start != before
+
+
 @pytest.mark.parametrize("number", [0, -1, None, "12", True, 1.5])
 async def test_an_id_that_is_none_is_looked_for(service: Scripted, provider: Provider, number: Any) -> None:
     """The page's own sample has the id 0: the training is accepted, and found in the list by its name."""
@@ -631,7 +642,7 @@ async def test_a_start_without_a_token_surely_did_nothing(
     service.on("POST", LOGIN, answer)
     error = await failure(by_login.start(planned(by_login), {}, None))
     assert (type(error), error.effect, service.count("POST", MODELS)) == (kind, effect, 0)
-    assert PASSWORD not in str(error)
+    assert "hunter2" not in str(error)
 
 
 async def test_keys_and_tokens_in_a_reply_go_nowhere(service: Scripted, provider: Provider, by_login: Provider) -> None:

@@ -445,7 +445,7 @@ async def test_the_form_goes_out_as_documented(service: Scripted, provider: Prov
     token, start = service.asked
     assert token.body.decode() == "client_id=switch&client_secret=s3cret%2F%2B+value&grant_type=client_credentials"
     assert token.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert start.headers["Accept"] == "application/json"
+    assert {one.headers["Accept"] for one in (token, start)} == {"application/json"}
     assert start.headers["Authorization"] == "Bearer t1"
     assert start.headers["Content-Length"] == str(len(start.body))
     assert "Transfer-Encoding" not in start.headers
@@ -511,6 +511,23 @@ async def test_an_unclear_start_stays_unclear(service: Scripted, provider: Provi
     error = await failure(provider.start(planned(provider, data), {}, data))
     assert error.effect is Effect.UNKNOWN
     assert service.count("POST", TRAIN) == 1
+
+
+async def test_a_start_has_a_connection_of_its_own(service: Scripted, provider: Provider, data: Path) -> None:
+    """A start never goes out on a used connection, which may be dead by then without a sign."""
+    service.on("GET", PROGRESS, says({"trainingStatus": "Failed"}))
+    await look(provider)
+    await provider.start(planned(provider, data), {}, data)
+    await look(provider)
+    before, start, after = (one.connection for one in service.asked if one.path != TOKEN)
+    assert before == after
+    assert start != before
+
+
+async def test_the_message_counts_in_errors_only(service: Scripted, provider: Provider, data: Path) -> None:
+    """An accepted start is accepted, whatever words its reply has."""
+    service.on("POST", TRAIN, says({**EXPERIMENT, "description": "still in progress"}))
+    assert await provider.start(planned(provider, data), {}, data) == "my-model"
 
 
 async def test_refusals_come_in_the_services_words(service: Scripted, provider: Provider, data: Path) -> None:

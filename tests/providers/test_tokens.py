@@ -148,6 +148,22 @@ async def test_refusals_at_the_same_time_share_the_renewal() -> None:
     assert issuer.fetched == 2
 
 
+async def test_a_late_refusal_leaves_the_new_token() -> None:
+    """A call that is refused with the old token, after another has renewed it, uses the new one."""
+    issuer, calls, late = Issuer(), Calls("token-1"), asyncio.Event()
+
+    async def send_slowly(token: str) -> Reply:
+        if token == "token-1":
+            await late.wait()
+        return await calls.send(token)
+
+    slow = asyncio.create_task(issuer.tokens.use(send_slowly))
+    await issuer.tokens.use(calls.send)
+    late.set()
+    assert await slow is OK
+    assert (issuer.fetched, calls.seen) == (2, ["token-1", "token-2", "token-1", "token-2"])
+
+
 @pytest.mark.parametrize(
     ("failure", "effect"),
     [
