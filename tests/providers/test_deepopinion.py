@@ -490,6 +490,11 @@ async def test_exactly_one_new_model_is_ours(
     assert await provider.find(plan, {"name": "reviews", "ids": []}, None) == found
 
 
+def test_only_the_answer_names_the_id(provider: Provider) -> None:
+    """Before the start's answer nobody knows the id of the new model."""
+    assert provider.known_id(planned(provider), {"name": "reviews", "ids": []}) is None
+
+
 async def test_a_claimed_id_is_not_new(service: Scripted, provider: Provider) -> None:
     """What was there before the start cannot be what the start made."""
     service.on("GET", MODELS, says([model(12), model(13)]))

@@ -735,6 +735,11 @@ async def test_an_ended_training_may_be_the_former(
     assert await provider.find(planned(provider, data), {}, None) == Found(word=shown)
 
 
+def test_the_id_is_known_before_the_answer(provider: Provider, data: Path) -> None:
+    """The model id is the training's id, also where the start's answer was lost."""
+    assert provider.known_id(planned(provider, data), {}) == "my-model"
+
+
 async def test_no_training_is_none(service: Scripted, provider: Provider, data: Path) -> None:
     """A model id that the service does not know holds no training of ours."""
     service.on("GET", PROGRESS, says(abp("There is no entity Experiment"), 404))
