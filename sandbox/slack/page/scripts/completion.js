@@ -38,7 +38,7 @@ function offer(from, options) {
 function commandOptions(world, typed) {
   const all = [...world.state.commands.map((command) => ({ ...command, isApp: true })), ...OWN_COMMANDS];
   const fitting = all.filter(({ command }) => command.startsWith(typed.toLowerCase()));
-  return fitting.map((command) => ({ insert: `${command.command} `, exact: command.command, build: () => commandRow(command, world) }));
+  return fitting.map((command) => ({ insert: `${command.command} `, build: () => commandRow(command, world) }));
 }
 
 function commandRow(command, world) {

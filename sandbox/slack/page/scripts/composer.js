@@ -173,9 +173,10 @@ export class Composer {
     this.#changed();
   }
 
-  /** Enter sends a command that stands there whole, and completes any other. */
+  /** Enter sends where the word stands there whole already, and completes it elsewhere. */
   #isWhole() {
-    return this.#offer?.options.some(({ exact }) => exact === this.box.value.trim());
+    const word = this.box.value.slice(this.#offer.from, this.box.selectionStart);
+    return this.#offer.options.some(({ insert }) => insert.trim() === word);
   }
 
   // Keys

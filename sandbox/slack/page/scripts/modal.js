@@ -54,7 +54,6 @@ export class Modal {
   #update(wanted) {
     const hasErrors = Object.keys(wanted.errors ?? {}).length > 0 && wanted.errors !== this.#shown.errors;
     this.#shown = wanted;
-    this.#isBusy = false;
     this.#redraw();
     if (hasErrors) this.#focusFirst('.has-error :is(input, textarea, select)');
   }
