@@ -143,6 +143,7 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         self.messages: dict[str, dict[str, Message]] = {}
         self.ephemerals: dict[str, Ephemeral] = {}
+        self._threads: dict[tuple[str, str], dict[str, Message]] = {}
         self._last_ts = 0
         self._dms = itertools.count(1)
 
@@ -235,6 +236,8 @@ class Workspace:
     def put(self, message: Message) -> Message:
         """Stores a new or changed message and shows it; a reply also changes what its root shows."""
         self.in_channel(message.channel)[message.ts] = message
+        if message.is_reply:
+            self._thread(message)[message.ts] = message
         self.feed.publish("message", self.page_message(message))
         self._show_root(message)
         return message
@@ -245,12 +248,12 @@ class Workspace:
             self.put(_tombstone(message))
             return
         del self.in_channel(message.channel)[message.ts]
+        self._thread(message).pop(message.ts, None)
         self.feed.publish("message_deleted", {"channel": message.channel, "ts": message.ts})
         self._show_root(message)
 
     def replies(self, channel_id: str, thread_ts: str) -> list[Message]:
-        everything = self.in_channel(channel_id).values()
-        return [message for message in everything if message.is_reply and message.thread_ts == thread_ts]
+        return list(self._threads.get((channel_id, thread_ts), {}).values())
 
     def page_message(self, message: Message) -> JSON:
         """A message in the page's form."""
@@ -275,6 +278,9 @@ class Workspace:
 
     def _username(self, user_id: str) -> str:
         return self.app.name if user_id == self.app.user_id else self.user(user_id).name
+
+    def _thread(self, message: Message) -> dict[str, Message]:
+        return self._threads.setdefault((message.channel, message.thread_ts or message.ts), {})
 
     def _show_root(self, message: Message) -> None:
         root = self.in_channel(message.channel).get(message.thread_ts or "") if message.is_reply else None
