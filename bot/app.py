@@ -103,7 +103,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         deps = Deps(
             store=store,
             providers=providers,
-            messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second),
+            messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
             policy=policy_of(settings),
             limits=limits_of(settings),

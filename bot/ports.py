@@ -192,6 +192,7 @@ class JobFilter:
     place: str = ""
     user: str = ""
     provider: str = ""
+    remote_id: str = ""
     states: frozenset[JobState] = frozenset()
     since: datetime | None = None
     text: str = ""
@@ -252,7 +253,7 @@ class Store(Protocol):
     async def in_states(self, states: frozenset[JobState]) -> list[Job]: ...
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
-        """The living job that follows this training."""
+        """The living job that follows this training; a `model` equal to the id is no name, and is not compared."""
 
     async def transitions(self, job_id: str) -> list[Transition]: ...
 
@@ -302,6 +303,9 @@ class Store(Protocol):
 
     async def release(self, place: str, *, job_id: str | None = None, to: str = "") -> list[str]:
         """Free what is held for a conversation (or one job), moved `to` another where given; the jobs' ids."""
+
+    async def move_to(self, job_id: str, place: str) -> None:
+        """The job's messages go to this conversation from now on."""
 
     async def reply_url(self, job_id: str, now: datetime) -> str | None:
         """The response_url of the command that made the job, while it still works."""

@@ -8,8 +8,10 @@ happened is told to the outbox, which decides.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -35,6 +37,10 @@ SHUT = frozenset({"account_inactive", "token_revoked", "token_expired", "invalid
 
 _OPERATOR_TAKES = 60.0
 _PAGE = 200
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +72,19 @@ class _Bucket:
 class SlackMessenger:
     """See `bot.ports.Messenger`. `posts_per_second` holds for each channel, Slack's own figure is about one."""
 
-    def __init__(self, client: AsyncWebClient, transport: Transport, *, posts_per_second: float = 1.0) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        transport: Transport,
+        *,
+        posts_per_second: float = 1.0,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._client = client
         self._transport = transport
         self._rate = posts_per_second
+        self._now = now
+        self._ahead = timedelta()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
     async def post(
@@ -108,13 +123,10 @@ class SlackMessenger:
                 return None
 
     async def _look(self, channel: str, thread_ts: str | None, since: datetime, cursor: str) -> Mapping[str, Any]:
-        options: dict[str, Any] = {
-            "channel": channel,
-            "oldest": f"{since.timestamp():.6f}",
-            "inclusive": True,
-            "include_all_metadata": True,
-            "limit": _PAGE,
-        }
+        options: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": _PAGE}
+        if not thread_ts:
+            # A thread is read whole; a channel from the time of the attempt on, by Slack's clock rather than ours.
+            options |= {"oldest": f"{(since - self._ahead).timestamp():.6f}", "inclusive": True}
         if cursor:
             options["cursor"] = cursor
 
@@ -178,13 +190,22 @@ class SlackMessenger:
             raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
         await asyncio.sleep(bucket.wait())
         try:
-            return await call()
+            response = await call()
+            self._compare_clocks(response.headers)
+            return response
         except SlackApiError as error:
             raise self._explain(error, bucket) from None
         except self._transport.not_sent:
             raise MessengerBusyError("Slack cannot be reached.", retry_after=2.0) from None
         except self._transport.unclear:
             raise AmbiguousSendError("Slack's answer was lost.") from None
+
+    def _compare_clocks(self, headers: Mapping[str, Any]) -> None:
+        """How far our clock is ahead of Slack's: a look-up that trusted a wrong clock would miss its message."""
+        date = {key.lower(): value for key, value in headers.items()}.get("date")
+        if isinstance(date, str):
+            with suppress(ValueError):
+                self._ahead = max(self._now() - parsedate_to_datetime(date), timedelta())
 
     def _explain(self, error: SlackApiError, bucket: _Bucket) -> MessengerError:
         response = error.response

@@ -1,6 +1,6 @@
 """The outbox: what is to be told, in which order, and what may have been told already."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -8,6 +8,17 @@ from sqlite_utils import Database
 from bot.domain.changes import Notice, NoticeKind
 from storage.rows import notice_row, to_ms, to_notice
 from storage.statements import first, insert, rows, update
+
+
+TAKEN_FOR = timedelta(minutes=5)
+"""A notice that was taken so long ago met something unforeseen: it is taken again, and looked up first."""
+
+UNTAKEN = "state = 'pending' AND try_at <= :now AND (taken_at IS NULL OR taken_at <= :stale)"
+
+
+def times(now: datetime) -> dict[str, int | None]:
+    """The values of UNTAKEN."""
+    return {"now": to_ms(now), "stale": to_ms(now - TAKEN_FOR)}
 
 
 def add(db: Database, notice: Notice) -> None:
@@ -33,11 +44,11 @@ def take(db: Database, now: datetime, limit: int) -> list[Notice]:
     """Take the oldest waiting notice of each lane, if it is due. The values are those before the taking."""
     due = rows(
         db,
-        """SELECT * FROM notices AS n WHERE state = 'pending' AND taken_at IS NULL AND try_at <= :now
+        f"""SELECT * FROM notices AS n WHERE {UNTAKEN}
            AND NOT EXISTS (SELECT 1 FROM notices AS o
                            WHERE o.lane = n.lane AND o.number < n.number AND o.state IN ('pending', 'held'))
            ORDER BY number LIMIT :limit""",
-        {"now": to_ms(now), "limit": limit},
+        {**times(now), "limit": limit},
     )
     for row in due:
         db.execute(

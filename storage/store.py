@@ -132,8 +132,8 @@ class SqliteStore:
         return [to_job(row) for row in await self._read(lambda db: rows(db, sql))]
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
-        sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id AND model = :model
-                  AND state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"""
+        sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id
+                  AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"""
         values = {"provider": provider, "remote_id": remote_id, "model": model}
         row = await self._read(lambda db: first(db, sql, values))
         return to_job(row) if row else None
@@ -216,8 +216,8 @@ class SqliteStore:
         await self._write(lambda db: _add_all(db, notices))
 
     async def take_notices(self, now: datetime, limit: int) -> list[Notice]:
-        sql = "SELECT 1 FROM notices WHERE state = 'pending' AND taken_at IS NULL AND try_at <= :now LIMIT 1"
-        if not await self._read(lambda db: first(db, sql, {"now": to_ms(now)})):
+        sql = f"SELECT 1 FROM notices WHERE {outbox.UNTAKEN} LIMIT 1"
+        if not await self._read(lambda db: first(db, sql, outbox.times(now))):
             return []
         return await self._write(lambda db: outbox.take(db, now, limit))
 
@@ -249,6 +249,9 @@ class SqliteStore:
             return freed
 
         return await self._write(work)
+
+    async def move_to(self, job_id: str, place: str) -> None:
+        await self._write(lambda db: update(db, "jobs", {"place": place}, "id = :id", id=job_id))
 
     async def reply_url(self, job_id: str, now: datetime) -> str | None:
         sql = "SELECT url FROM requests WHERE job_id = :id AND asked = 'new' AND at > :since AND url != ''"
@@ -354,7 +357,7 @@ def _conditions(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
     """A WHERE clause and its values. The clauses are constants; what people typed is bound."""
     clauses = ["1"]
     values: dict[str, Any] = {}
-    for column in ("place", "user", "provider"):
+    for column in ("place", "user", "provider", "remote_id"):
         if getattr(wanted, column):
             clauses.append(f"{column} = :{column}")
             values[column] = getattr(wanted, column)

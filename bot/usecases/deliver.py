@@ -13,7 +13,7 @@ from bot.domain.jobs import ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps
 from bot.usecases.cards import about, card
-from bot.usecases.moves import card_key, tell_person
+from bot.usecases.moves import card_key, tell_channel, tell_person
 from bot.usecases.prompting import question
 
 log = structlog.get_logger()
@@ -22,6 +22,7 @@ HOLDING = frozenset({"not_in_channel", "channel_not_found", "is_archived", "rest
 """Slack's words for a conversation in which the bot may not post."""
 _LOOK_BACK = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(minutes=5)
+_ALARM_AFTER = 3
 
 
 async def deliver_due(deps: Deps) -> None:
@@ -37,6 +38,7 @@ async def deliver(deps: Deps, notice: Notice) -> None:
         await _send(deps, notice)
     except AmbiguousSendError as error:
         await deps.store.put_back(notice, try_at=_later(deps, notice), in_doubt=True, error=str(error))
+        await _raise_alarm(deps, notice, error)
     except MessengerBusyError as error:
         try_at = deps.now() + timedelta(seconds=error.retry_after)
         await deps.store.put_back(notice, try_at=try_at, in_doubt=notice.in_doubt, error=str(error))
@@ -44,6 +46,16 @@ async def deliver(deps: Deps, notice: Notice) -> None:
         await _refused(deps, notice, error)
     else:
         deps.nudge("deliver")
+
+
+async def _raise_alarm(deps: Deps, notice: Notice, error: MessengerError) -> None:
+    """A message that cannot even be looked up waits, and is never repeated blindly; its operator is told."""
+    if notice.attempts + 1 != _ALARM_AFTER:
+        return
+    log.error("message in doubt", notice=notice.id, job=notice.job_id, error=str(error))
+    if deps.alarm_channel and notice.kind is not NoticeKind.HEALTH:
+        text = f"A message of training {notice.job_id or ''} waits: {error} It is not repeated until that can be seen."
+        await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=f"alarm:{notice.id}")])
 
 
 async def _send(deps: Deps, notice: Notice) -> None:
@@ -83,7 +95,12 @@ async def _post(deps: Deps, notice: Notice) -> None:
 
 async def _channel(deps: Deps, notice: Notice, job: Job | None) -> str:
     place = job.place if job else notice.channel
-    return await deps.messenger.open_dm(place) if place.startswith(("U", "W")) else place
+    if not place.startswith(("U", "W")):
+        return place
+    opened = await deps.messenger.open_dm(place)
+    if job is not None:
+        await deps.store.move_to(job.id, opened)
+    return opened
 
 
 async def _thread(deps: Deps, notice: Notice) -> str | None:
@@ -129,8 +146,8 @@ async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
 
 
 async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
-    """Slack surely did not take it. A card waits for its requester to find it a place; other messages are dropped."""
-    if error.code in HOLDING and notice.kind in (NoticeKind.CARD, NoticeKind.PROMPT) and notice.job_id:
+    """Slack surely did not take it. Where the bot may not post, it waits for a place; anything else is dropped."""
+    if error.code in HOLDING and notice.job_id:
         await _hold(deps, notice, error)
         return
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
@@ -141,7 +158,8 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
 async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     url = await deps.store.reply_url(job.id, deps.now()) if job else None
-    told = tell_person(deps, url, _ways_on(job)) if job and url else None
+    told = tell_person(deps, url, _ways_on(job), key=f"{notice.id}:held:{notice.attempts}") if job and url else None
+    log.warning("message held", notice=notice.id, job=notice.job_id, code=error.code)
     await deps.store.hold(notice, error.code, told)
     deps.nudge("deliver")
 

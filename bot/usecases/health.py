@@ -16,24 +16,33 @@ async def note_answer(deps: Deps, provider: str) -> None:
     known = await _known(deps, provider)
     if known.failures:
         health, back = succeeded(known, deps.now())
-        await _save(deps, health, _back_text(deps, back) if back else "")
+        await _save(deps, health, _back_text(deps, back) if back else "", since=known.since)
 
 
 async def note_failure(deps: Deps, provider: str, error: ProviderError) -> None:
     """A look failed; said at the third failure in a row that speaks of the service rather than of the training."""
-    if not speaks_of_absence(error):
+    known = await _known(deps, provider)
+    if not speaks_of_absence(error) or _counts_already(deps, known):
         return
-    health, went = failed(await _known(deps, provider), str(error), deps.now())
-    await _save(deps, health, _went_text(deps, went) if went else "")
+    health, went = failed(known, str(error), deps.now())
+    await _save(deps, health, _went_text(deps, went) if went else "", since=health.since)
 
 
 async def _known(deps: Deps, provider: str) -> ServiceHealth:
     return (await deps.store.health()).get(provider, ServiceHealth(name=provider))
 
 
-async def _save(deps: Deps, health: ServiceHealth, text: str) -> None:
+def _counts_already(deps: Deps, known: ServiceHealth) -> bool:
+    """Several trainings that fail at one moment are one failure of their service."""
+    return known.since is not None and deps.now() < known.since + known.failures * deps.limits.pace.shortest / 2
+
+
+async def _save(deps: Deps, health: ServiceHealth, text: str, *, since: datetime | None) -> None:
     channels = await _channels(deps, health.name) if text else []
-    await deps.store.save_health(health, [tell_channel(deps, channel, text) for channel in channels])
+    # Two looks may come to the same conclusion at once: what they tell has the same key.
+    key = f"health:{health.name}:{'away' if health.is_away else 'back'}:{since}"
+    notices = [tell_channel(deps, channel, text, key=f"{key}:{channel}") for channel in channels]
+    await deps.store.save_health(health, notices)
     if channels:
         deps.nudge("deliver")
 

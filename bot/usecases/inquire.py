@@ -183,8 +183,7 @@ async def _told(
 
 
 async def _elsewhere(deps: Deps, provider: Provider, reference: Reference) -> str:
-    kept = await deps.store.jobs(JobFilter(provider=provider.name, text=reference.model), limit=200)
-    ours = [job for job in kept if job.remote_id == reference.remote_id]
+    ours = await deps.store.jobs(JobFilter(provider=provider.name, remote_id=reference.remote_id), limit=1)
     return f" It was started here as `{ours[0].id}`." if ours else " It was not started here."
 
 

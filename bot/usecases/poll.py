@@ -25,8 +25,16 @@ async def poll_due(deps: Deps) -> None:
     """Tick: look at every training whose turn it is."""
     lease = deps.now() + 2 * deps.limits.step
     due = await deps.store.claim_due(Work.POLL, deps.now(), lease, AT_ONCE)
-    for (provider, group), jobs in _grouped(deps, due):
+    usable = deps.providers.configured()
+    for (provider, group), jobs in _grouped(deps, [job for job in due if job.request.provider in usable]):
         deps.spawn(f"{provider}:{group}", look_at(deps, provider, jobs))
+    orphans = [job for job in due if job.request.provider not in usable]
+    if orphans:
+        await deps.store.apply([failed_look(deps, job, _not_configured(job)) for job in orphans])
+
+
+def _not_configured(job: Job) -> ProviderError:
+    return ProviderError(f"The provider {job.request.provider} is not configured any more, so it is not looked at.")
 
 
 def _grouped(deps: Deps, jobs: Sequence[Job]) -> list[tuple[tuple[str, str], list[Job]]]:

@@ -6,7 +6,8 @@ from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
 from bot.domain.requests import digest
-from bot.ports import Deps, Gate, Provider
+from bot.ports import Deps, Gate
+from bot.usecases.cards import about
 
 _CONSEQUENCES: Mapping[Subject, str] = {
     Subject.DID_START: (
@@ -41,7 +42,8 @@ def shown_digest(deps: Deps, job: Job, subject: Subject) -> str:
     if subject not in GATES:
         # The service is looked at while a person thinks, so what it says may change; the state of the job may not.
         return digest([job.id, subject.value, job.version, rule])
-    return digest([job.id, subject.value, facts(job), consequence(deps, job, subject), rule])
+    left = job.look.status.result if job.look.status else {}
+    return digest([job.id, subject.value, facts(job), left, consequence(deps, job, subject), rule])
 
 
 def rule_as_list(rule: Rule) -> list[object]:
@@ -53,7 +55,7 @@ def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
     return Question(
         prompt=prompt,
         job=job,
-        title=deps.providers.get(job.request.provider).title,
+        title=about(deps, job.request.provider)[0],
         facts=(*facts(job), *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
     )
@@ -64,7 +66,7 @@ def facts(job: Job) -> tuple[tuple[str, str], ...]:
     sent = job.plan.summary if job.plan else ()
     data = _data_facts(job)
     status = job.look.status
-    left = [(key, str(value)) for key, value in status.result.items()] if status else []
+    left = [(key, str(value)) for key, value in status.metrics.items()] if status else []
     return (*sent, *data, *left)
 
 
@@ -79,29 +81,30 @@ def _data_facts(job: Job) -> list[tuple[str, str]]:
         return []
     payload = job.plan.payload
     size = f"{payload.rows:,} rows, SHA-256 {payload.sha256[:12]}"
-    return [("data", f"{payload.name} ({size})"), *(("warning", warning) for warning in payload.warnings)]
+    return [("Data", f"{payload.name} ({size})"), *(("Warning", warning) for warning in payload.warnings)]
 
 
 def consequence(deps: Deps, job: Job, subject: Subject) -> str:
     """One or two sentences: what exactly happens on a yes."""
-    provider = deps.providers.get(job.request.provider)
+    title, powers = about(deps, job.request.provider)
     if subject is Subject.START:
         goes_live = " Its result goes live by itself: this is the last moment to stop it."
-        return f"On a yes, this training starts at {provider.title}." + goes_live * (
-            provider.powers.gate is Gate.BEFORE
-        )
+        return f"On a yes, this training starts at {title}." + goes_live * (powers.gate is Gate.BEFORE)
     if subject is Subject.PROMOTE:
         return (
-            f"On a yes, {provider.title} is told to serve the newly trained model as `{job.request.model}`. "
+            f"On a yes, {title} is told to serve the newly trained model as {job.request.model}. "
             "Switchyard offers no way back."
         )
-    return _CONSEQUENCES[subject].format(title=provider.title) + _left_behind(provider, job, subject)
+    return _CONSEQUENCES[subject].format(title=title) + _left_behind(deps, job, subject)
 
 
-def _left_behind(provider: Provider, job: Job, subject: Subject) -> str:
+def _left_behind(deps: Deps, job: Job, subject: Subject) -> str:
     """Starting again reserves a new id where the service gives ids before the start."""
-    reserved = provider.known_id(job.plan, job.claim or {}) if job.plan else None
-    if subject is not Subject.DID_START or reserved is None or reserved == job.request.model:
+    provider = deps.providers.configured().get(job.request.provider)
+    if subject is not Subject.DID_START or provider is None or job.plan is None:
+        return ""
+    reserved = provider.known_id(job.plan, job.claim or {})
+    if reserved is None or reserved == job.request.model:
         return ""
     return f" Starting again takes a new id; {reserved} stays behind there."
 

@@ -46,7 +46,7 @@ def _headline(content: Card) -> str:
     last = content.last
     if last is None:
         return f"*{phrase}*"
-    return f"*{phrase}*{by(last) if last.old else ''}.{because(last)}"
+    return f"*{phrase}*{by(last) if last.old else ''}{because(last) and '.' + because(last)}"
 
 
 def _fields(job: Job) -> list[tuple[str, str]]:

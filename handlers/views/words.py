@@ -60,7 +60,11 @@ def by(transition: Transition) -> str:
 
 
 def because(transition: Transition) -> str:
-    return f" {escape(transition.reason)}" if transition.reason else ""
+    """The reason, as a sentence of its own."""
+    reason = transition.reason.strip()
+    if not reason:
+        return ""
+    return f" {escape(reason[:1].upper() + reason[1:])}{'' if reason.endswith(('.', '!', '?', '…')) else '.'}"
 
 
 def when(at: datetime) -> str:
