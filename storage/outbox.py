@@ -9,7 +9,6 @@ from bot.domain.changes import Notice, NoticeKind
 from storage.rows import notice_row, to_ms, to_notice
 from storage.statements import first, insert, rows, update
 
-
 TAKEN_FOR = timedelta(minutes=5)
 """A notice that was taken so long ago met something unforeseen: it is taken again, and looked up first."""
 

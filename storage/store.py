@@ -133,7 +133,8 @@ class SqliteStore:
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
         sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id
-                  AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"""
+                  AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)})
+                  ORDER BY created_at DESC LIMIT 1"""
         values = {"provider": provider, "remote_id": remote_id, "model": model}
         row = await self._read(lambda db: first(db, sql, values))
         return to_job(row) if row else None
