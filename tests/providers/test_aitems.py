@@ -286,6 +286,14 @@ async def test_a_refused_signature_is_renewed_once(scene: Scene, call: str) -> N
     assert all(is_signed(request) for request in server.seen)
 
 
+async def test_no_signature_is_sent_twice(scene: Scene) -> None:
+    """A look that meets a hang-up is not repeated with the timestamp and signature of the first."""
+    async with scene({LIST: [Line(hangs_up=True), trains(train())]}) as (provider, server):
+        assert isinstance(await failure(provider.status(watching("pop:v1"))), UnreachableError)
+        assert (await provider.status(watching("pop:v1"))).word == "learning"
+    assert len({request.headers["x-ncp-apigw-signature-v2"] for request in server.seen}) == len(server.seen) == 2
+
+
 async def test_twice_refused_says_check_the_clock_then_the_keys(scene: Scene) -> None:
     """After the second refusal a person is told what to check, in the order that helps; the effect is none."""
     denied = Line(status=401, body={"error": {"errorCode": 200, "message": "Authentication Failed", "details": "x"}})
@@ -757,6 +765,11 @@ def aitems(service: AiTemsService, sessions: Sessions) -> Provider:
     return build({**section, "per_second": 1000}, Tools(sessions=sessions, now=service.clock.now))
 
 
+def act(service: AiTemsService, action: str, **params: Any) -> None:
+    done = service.act(action, **params)
+    assert done["ok"], done
+
+
 async def found_id(provider: Provider, plan: Plan, claim: Any) -> str:
     for _ in range(5):
         if remote_id := (await provider.find(plan, claim, None)).remote_id:
@@ -791,7 +804,7 @@ async def test_a_start_with_a_lost_answer_is_found(
     service: AiTemsService, aitems: Provider, kind: str, tells: bool
 ) -> None:
     """The start worked, its answer did not arrive: it is found, with and without descriptions, and sent once."""
-    service.act("descriptions", on=tells)
+    act(service, "descriptions", on=tells)
     plan = movies(aitems, "pop")
     claim = await aitems.reserve(plan, JOB)
     service.fail_next(kind, method="POST", after_work=True)
@@ -842,13 +855,13 @@ async def test_ends_that_are_not_good(service: AiTemsService, aitems: Provider) 
     await aitems.start(plan, claim, None)
     keys = to_keys(await found_id(aitems, plan, claim))
     names = [f"svcmovies01/{kind}/{version}" for kind, version in keys]
-    service.act("fail", training=names[0])
-    service.act("stop", training=names[1])
+    act(service, "fail", training=names[0])
+    act(service, "stop", training=names[1])
     ids = [to_remote_id([key]) for key in keys]
     look = [Watched(job_id=id_, model="svcmovies01", remote_id=id_) for id_ in ids]
     before = await aitems.statuses(look)
     service.clock.advance(15)
-    service.act("forget", training=names[2])
+    act(service, "forget", training=names[2])
     look[1] = Watched(job_id=ids[1], model="svcmovies01", remote_id=ids[1], last=before[ids[1]])  # type: ignore[arg-type]
     after = await aitems.statuses(look)
     assert [getattr(after[id_], "phase", None) for id_ in ids[:2]] == [Phase.FAILED, Phase.CANCELLED]
@@ -875,7 +888,7 @@ async def test_a_look_during_an_outage_moves_nothing(
 async def test_both_forms_of_codes(service: AiTemsService, aitems: Provider) -> None:
     """The gateway's code is documented as a number and printed as text; refused keys are refused either way."""
     for on in (True, False):
-        service.act("integer_codes", on=on)
-        service.act("unauthorized", on=True)
+        act(service, "integer_codes", on=on)
+        act(service, "unauthorized", on=True)
         watched = Watched(job_id=JOB, model="svcmovies01", remote_id="pop:v0pop000001")
         assert isinstance(await failure(aitems.status(watched)), CredentialsError)
