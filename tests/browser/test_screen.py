@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, FormData
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from sandbox.services.course import Course
 from sandbox.services.sestek import API
@@ -101,6 +101,23 @@ async def test_a_narrow_screen_has_drawers(open_page: OpenPage, world: World) ->
         await page.get_by_role("button", name="1 reply").click()
         await expect(page.get_by_role("complementary", name="Thread")).to_be_in_viewport(ratio=1)
         await expect(page.get_by_role("main")).to_be_hidden()
+
+
+async def test_a_thread_and_the_services_take_turns_where_both_do_not_fit(open_page: OpenPage, world: World) -> None:
+    """On a screen of 1100 pixels a thread hides the services, and the services' button brings them back."""
+    async with card_bot(world.slack) as bot:
+        await bot.post_card("running")
+        await bot.post("a reply", thread_ts=bot.card_ts)
+        page = await open_page("ada", screen=ViewportSize(width=1100, height=760))
+        thread = page.get_by_role("complementary", name="Thread")
+        services = page.get_by_role("complementary", name="Services")
+        await expect(services).to_be_visible()
+        await page.get_by_role("button", name="1 reply").click()
+        await expect(thread.get_by_role("textbox")).to_be_focused()
+        await expect(services).to_be_hidden()
+        await page.get_by_role("button", name="Services").click()
+        await expect(services).to_be_visible()
+        await expect(thread).to_be_hidden()
 
 
 async def test_the_services_are_steered_beside_the_conversation(page: Page, world: World) -> None:

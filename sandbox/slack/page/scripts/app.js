@@ -11,6 +11,8 @@ import { nameOf, Sidebar } from './sidebar.js';
 import { World } from './world.js';
 
 const NARROW = matchMedia('(max-width: 720px)');
+/** Too narrow for a thread and the services at once: there the thread comes first. */
+const CRAMPED = matchMedia('(max-width: 1279px)');
 const MODES = { socket: 'Socket Mode', http: 'HTTP' };
 
 /** Where the person is, as the address bar has it: #CHANNEL or #CHANNEL/THREAD. */
@@ -98,7 +100,7 @@ class App {
     this.root.addEventListener('click', (event) => this.#click(event));
     addEventListener('keydown', (event) => event.key === 'Escape' && this.#escape());
     document.addEventListener('visibilitychange', () => this.conversation.read());
-    NARROW.addEventListener('change', () => this.#drawSoon());
+    for (const size of [NARROW, CRAMPED]) size.addEventListener('change', () => this.#drawSoon());
   }
 
   /** Once the first state is here there is a person and a place. */
@@ -140,8 +142,16 @@ class App {
   }
 
   #toggle(panel) {
-    if (NARROW.matches) this.session.openDrawer(this.session.drawer === panel ? null : panel);
-    else this.session.showServices(!this.session.showsServices);
+    if (NARROW.matches) return this.session.openDrawer(this.session.drawer === panel ? null : panel);
+    const isShown = !this.#seesServices();
+    if (isShown && CRAMPED.matches) this.router.closeThread();
+    return this.session.showServices(isShown);
+  }
+
+  #seesServices() {
+    const { drawer, showsServices, thread } = this.session;
+    if (NARROW.matches) return drawer === 'services';
+    return showsServices && !(thread && CRAMPED.matches);
   }
 
   #escape() {
@@ -199,9 +209,9 @@ class App {
   }
 
   #drawPanels() {
-    const { drawer, showsServices, thread } = this.session;
+    const { drawer, thread } = this.session;
     const isNarrow = NARROW.matches;
-    const seesServices = isNarrow ? drawer === 'services' : showsServices;
+    const seesServices = this.#seesServices();
     this.root.classList.toggle('has-thread', Boolean(thread));
     this.root.classList.toggle('has-services', seesServices);
     this.root.classList.toggle('has-sidebar', drawer === 'sidebar');
