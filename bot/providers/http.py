@@ -13,7 +13,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -426,12 +426,12 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _write(response: aiohttp.ClientResponse, target: Path, title: str) -> int:
-    try:
+    with ExitStack() as undo:
+        undo.callback(target.unlink, missing_ok=True)
         with target.open("wb") as file:
-            return await _copy(response, file, title)
-    except BaseException:
-        await asyncio.to_thread(target.unlink, missing_ok=True)
-        raise
+            size = await _copy(response, file, title)
+        undo.pop_all()
+    return size
 
 
 async def _copy(response: aiohttp.ClientResponse, file: BinaryIO, title: str) -> int:

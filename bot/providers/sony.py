@@ -9,7 +9,8 @@ import difflib
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import quote
@@ -134,39 +135,38 @@ def _refuse_job_id(text: str) -> str | None:
     )
 
 
-def arguments_for(models: Sequence[str]) -> Arguments:
+OPTIONS = (
+    Argument(
+        name="data",
+        label="data=SOURCE",
+        what="CSV, TSV, or a ZIP of both kinds of data; without it the file named after the model",
+        kind=Kind.SOURCE,
+        required=False,
+    ),
+    Argument(
+        name="eval",
+        label="eval=SOURCE",
+        what="CSV or TSV to evaluate the result with",
+        kind=Kind.SOURCE,
+        required=False,
+    ),
+)
+JOB_ID = Argument(name="job", label="RETRAIN-JOB-ID", what="the id of the retrain job", refuse=_refuse_job_id)
+
+
+def arguments_for(models: tuple[str, ...]) -> Arguments:
     """What can be said: the models are those of the configuration, each with a key of its own."""
+    first = models[0]
     model = Argument(
-        name="model", label="MODEL", what="a model of the configuration, each with its own key", choices=tuple(models)
+        name="model", label="MODEL", what="a model of the configuration, each with its own key", choices=models
     )
     return Arguments(
         positionals=(model,),
-        options=(
-            Argument(
-                name="data",
-                label="data=SOURCE",
-                what="CSV, TSV, or a ZIP of both kinds of data; without it the file named after the model",
-                kind=Kind.SOURCE,
-                required=False,
-            ),
-            Argument(
-                name="eval",
-                label="eval=SOURCE",
-                what="CSV or TSV to evaluate the result with",
-                kind=Kind.SOURCE,
-                required=False,
-            ),
-        ),
+        options=OPTIONS,
         model="model",
-        examples=(
-            f"/train sony {models[0]}",
-            f"/train sony {models[0]} data={models[0]}.csv eval={models[0]}-eval.csv",
-        ),
-        reference=(
-            Argument(name="model", label="MODEL", what="the model", choices=tuple(models), required=False),
-            Argument(name="job", label="RETRAIN-JOB-ID", what="the id of the retrain job", refuse=_refuse_job_id),
-        ),
-        reference_example=f"/status sony {models[0]} 0d3c6f3a-1f7e-4a55-9a0e-5b3f0d6f6f11",
+        examples=(f"/train sony {first}", f"/train sony {first} data={first}.csv eval={first}-eval.csv"),
+        reference=(replace(model, required=False), JOB_ID),
+        reference_example=f"/status sony {first} 0d3c6f3a-1f7e-4a55-9a0e-5b3f0d6f6f11",
     )
 
 

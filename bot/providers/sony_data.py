@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NoReturn, TextIO
@@ -404,19 +404,16 @@ def _other_members(members: list[zipfile.ZipInfo]) -> tuple[str, ...]:
 
 def _pack(files: Mapping[str, SourceFile], spool: Path) -> tuple[str, int]:
     """Pack files into their folders; SHA-256 and size. Order, times and rights are fixed: equal files, equal bytes."""
-    with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target:
+    with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target, ExitStack() as undo:
         path = Path(target.name)
-        try:
-            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-                for folder, file in files.items():
-                    _add(archive, folder + PurePosixPath(file.name).name, file)
-            target.flush()
-            os.fsync(target.fileno())
-            sha256, size = _digest(path), path.stat().st_size
-            path.replace(spool / sha256)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        undo.callback(path.unlink, missing_ok=True)
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for folder, file in files.items():
+                _add(archive, folder + PurePosixPath(file.name).name, file)
+        target.flush()
+        os.fsync(target.fileno())
+        sha256, size = _digest(path), path.stat().st_size
+        path.replace(spool / sha256)
     return sha256, size
 
 
