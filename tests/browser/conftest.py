@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportSize, async_playwright
 
 from sandbox.world import World
 
@@ -33,31 +33,40 @@ NARROW = ViewportSize(width=390, height=844)
 PATIENCE_MILLISECONDS = 5000
 
 Theme = Literal["light", "dark"]
+Window = tuple[str, int, int, Theme]
 OpenPage = Callable[..., Awaitable[Page]]
 
 
 class Tabs:
-    """Contexts of the browser, one a person and screen, as if each sat at a machine of his own.
+    """One window a person and screen, as if each sat at a machine of his own; tests get the windows one after another.
 
     What a page stores is kept apart by the port of its world.
     """
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._contexts: dict[tuple[str, int, Theme], BrowserContext] = {}
+        self._free: dict[Window, list[Page]] = {}
 
-    async def open(self, person: str, screen: ViewportSize, theme: Theme) -> Page:
-        kind = person, screen["width"], theme
-        if kind not in self._contexts:
-            self._contexts[kind] = await self._context(screen, theme)
-        return await self._contexts[kind].new_page()
+    async def take(self, window: Window) -> Page:
+        """A window that nobody uses."""
+        free = self._free.get(window)
+        return free.pop() if free else await self._open(window)
 
-    async def _context(self, screen: ViewportSize, theme: Theme) -> BrowserContext:
+    async def give_back(self, window: Window, page: Page) -> None:
+        """Leave the world, so that the next test finds nothing of it."""
+        await page.unroute_all()
+        await page.emulate_media(color_scheme=window[-1], reduced_motion="reduce")
+        await page.goto("about:blank")
+        self._free.setdefault(window, []).append(page)
+
+    async def _open(self, window: Window) -> Page:
+        _, width, height, theme = window
+        screen = ViewportSize(width=width, height=height)
         context = await self._browser.new_context(
             viewport=screen, color_scheme=theme, locale="en-US", reduced_motion="reduce", has_touch=screen == NARROW
         )
         context.set_default_timeout(PATIENCE_MILLISECONDS)
-        return context
+        return await context.new_page()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -87,22 +96,32 @@ def complaints() -> list[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(tabs: Tabs, world: World, complaints: list[str]) -> AsyncIterator[OpenPage]:
     """Opens the page: `await open_page("bora", screen=NARROW, place="C0TRAIN001", theme="dark")`."""
-    pages: list[Page] = []
+    taken: list[tuple[Window, Page]] = []
+
+    def hear(line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            complaints.append(line.text)
+
+    def catch(error: Error) -> None:
+        complaints.append(str(error))
 
     async def open_it(
         person: str = "ada", *, screen: ViewportSize = WIDE, place: str = "", theme: Theme = "light"
     ) -> Page:
-        opened = await tabs.open(person, screen, theme)
-        pages.append(opened)
-        opened.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        window: Window = (person, screen["width"], screen["height"], theme)
+        opened = await tabs.take(window)
+        taken.append((window, opened))
+        opened.on("console", hear)
+        opened.on("pageerror", catch)
         await opened.goto(f"{world.page}?as={person}#{place}")
         await opened.get_by_role("log").first.wait_for()
         return opened
 
     yield open_it
-    for opened in pages:
-        await opened.close()
+    for window, opened in taken:
+        opened.remove_listener("console", hear)
+        opened.remove_listener("pageerror", catch)
+        await tabs.give_back(window, opened)
     assert complaints == []
 
 
