@@ -162,7 +162,7 @@ class Work(StrEnum):
 DUE_IN: Mapping[Work, frozenset[JobState]] = {
     Work.CHECK: frozenset({JobState.CHECKING}),
     Work.LAUNCH: frozenset({JobState.APPROVED}),
-    Work.SETTLE: frozenset({JobState.UNSURE}),
+    Work.SETTLE: frozenset({JobState.UNSURE, JobState.STARTING}),
     Work.POLL: frozenset({*AT_SERVICE, JobState.DONE}),
     Work.PROMOTE: frozenset({JobState.PROMOTING, JobState.UNSURE_SWITCH}),
     Work.COLLECT: frozenset({JobState.OFFERED}),

@@ -48,7 +48,7 @@ async def _waits_for_card(deps: Deps, job: Job) -> timedelta | None:
     if card.is_held:
         return timedelta(seconds=30)
     is_slow = deps.now() - job.state_at >= deps.limits.card
-    return None if is_slow else timedelta(seconds=1)
+    return None if is_slow else timedelta(milliseconds=200)
 
 
 async def _reserve(deps: Deps, job: Job) -> Job | None:
@@ -67,7 +67,10 @@ async def _reserve(deps: Deps, job: Job) -> Job | None:
         await note_failure(deps, job.request.provider, error)
         await deps.store.apply([failed_look(deps, job, error)])
         return None
-    change = move(deps, job, Event.START, claim=claim, act_at=None)
+    # Should what became of the start never be written, `settle` finds the job by this time.
+    overdue = deps.now() + deps.limits.upload + deps.limits.step
+    is_first = not _tries(job)
+    change = move(deps, job, Event.START, claim=claim, act_at=overdue, is_told=is_first)
     [is_ours] = await deps.store.apply([change])
     return change.job if is_ours else None
 
@@ -81,12 +84,18 @@ async def _start(deps: Deps, job: Job) -> None:
         start = provider.start(job.plan, job.claim, _file(deps, job))
         remote_id = await within(deps.limits.upload, provider.title, start)
     except ProviderError as error:
+        await note_failure(deps, job.request.provider, error)
         change = _not_started(deps, job, error)
     else:
         limit_at = deps.now() + deps.limits.watch
         look = replace(job.look, limit_at=limit_at)
         change = move(deps, job, Event.ACCEPT, remote_id=remote_id, look=look)
     await deps.store.apply([change])
+
+
+def _tries(job: Job) -> int:
+    """How often the start was surely not sent."""
+    return int(job.look.notes.get("launches", 0))
 
 
 def _file(deps: Deps, job: Job) -> Path | None:
@@ -98,8 +107,10 @@ def _not_started(deps: Deps, job: Job, error: ProviderError) -> Change:
     if error.effect is Effect.REFUSED:
         return move(deps, job, Event.REFUSE, reason=f"{error} Nothing was started.")
     if error.effect is Effect.NONE:
-        tries = int(job.look.notes.get("launches", 0)) + 1
+        tries = _tries(job) + 1
         look = replace(job.look, error=str(error), notes={**job.look.notes, "launches": tries})
         wait = wait_after(deps, tries, error)
-        return move(deps, job, Event.NOT_SENT, reason=str(error), look=look, act_at=deps.now() + wait, claim=None)
+        later = {"look": look, "act_at": deps.now() + wait, "claim": None}
+        # A service that is down for a day costs a line, not one a try.
+        return move(deps, job, Event.NOT_SENT, reason=str(error), is_told=tries == 1, **later)
     return move(deps, job, Event.DOUBT, reason=str(error))

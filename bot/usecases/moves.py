@@ -30,14 +30,18 @@ def move(
     reason: str = "",
     opens: Sequence[Prompt] = (),
     closes: Sequence[Prompt] = (),
+    is_told: bool = True,
     **updates: Any,
 ) -> Change:
-    """One step along the table of states, with everything that follows from it. `updates` are fields of the job."""
+    """One step along the table of states, with everything that follows from it. `updates` are fields of the job.
+
+    A move that is not told leaves no line in the thread; the card and the history have it all the same.
+    """
     now = deps.now()
     moved, transition = advance(job, event, at=now, actor=actor, reason=reason)
     moved = replace(moved, **{"act_at": now if _is_due(deps, moved) else None, **updates})
     notices = [
-        _tell_move(deps, moved, transition),
+        *([_tell_move(deps, moved, transition)] if is_told else []),
         redraw(deps, moved.id, card_key(moved.id)),
         *(_ask(deps, prompt) for prompt in opens),
         *(redraw(deps, moved.id, prompt_key(prompt.id)) for prompt in closes),

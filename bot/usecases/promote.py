@@ -67,7 +67,8 @@ async def _is_another_switching(deps: Deps, job: Job) -> bool:
     """Switches of one model go one at a time: the earlier approval first."""
     for other in await deps.store.in_states(_SWITCHING):
         is_same_model = (other.request.provider, other.request.model) == (job.request.provider, job.request.model)
-        if other.id != job.id and is_same_model and (other.switch is not None or other.state_at < job.state_at):
+        is_earlier = (other.state_at, other.id) < (job.state_at, job.id)
+        if other.id != job.id and is_same_model and (other.switch is not None or is_earlier):
             return True
     return False
 

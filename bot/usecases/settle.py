@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.changes import Change
-from bot.domain.jobs import Event, Job
+from bot.domain.jobs import Event, Job, JobState
 from bot.errors import ProviderError
 from bot.ports import Deps, Found, Work
 from bot.usecases.health import note_answer, note_failure
@@ -27,6 +27,10 @@ async def settle_due(deps: Deps) -> None:
 
 async def settle(deps: Deps, job: Job) -> None:
     """Look once for a start in doubt."""
+    if job.state is JobState.STARTING:
+        await deps.store.apply([move(deps, job, Event.DOUBT, reason="What became of the start was not written down.")])
+        deps.nudge("settle")
+        return
     prompts = await deps.store.prompts(job.id)
     try:
         found = await look_for(deps, job)
