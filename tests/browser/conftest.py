@@ -7,8 +7,8 @@ page asks for anything outside this machine: its content security policy forbids
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -17,7 +17,7 @@ from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportS
 
 from sandbox.world import World
 
-CHROMIUM = Path("/usr/bin/chromium")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -72,10 +72,11 @@ class Tabs:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tabs() -> AsyncIterator[Tabs]:
     """One Chromium for all tests of a run."""
-    if not CHROMIUM.is_file():
-        pytest.skip(f"there is no Chromium at {CHROMIUM}")
+    chromium = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if chromium is None:
+        pytest.skip(f"no Chromium is installed (looked for {', '.join(PROGRAMS)})")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        started = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield Tabs(started)
         await started.close()
 
