@@ -87,7 +87,8 @@ class Plan:
 
     def digest(self) -> str:
         """A checksum over everything that is sent, hex."""
-        return digest([self.provider, self.model, self.body, self.payload.sha256 if self.payload else None])
+        file = [self.payload.name, self.payload.sha256] if self.payload else None
+        return digest([self.provider, self.model, self.body, file])
 
 
 def digest(value: Json) -> str:

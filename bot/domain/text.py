@@ -7,10 +7,13 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A word as code, whatever it holds."""
-    return f"`{escape(text.replace('`', chr(39))) or ' '}`"
+    """A word as code, whatever it holds: on one line, because a line break would end the code."""
+    line = " ".join(text.splitlines()).replace("`", "'")
+    return f"`{escape(line) or ' '}`"
 
 
 def cut(text: str, most: int) -> str:
     """At most so many characters, with a sign where something is missing."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 1]}…" if most > 0 else ""

@@ -1,0 +1,70 @@
+"""Words from outside stay words: they mention nobody, link nowhere, and fit."""
+
+import html
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.domain.text import code, cut, escape
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@settings(deadline=None)
+@given(WORDS)
+@example("<!channel> & <@U0ADA> <https://evil.example|ok>")
+def test_nothing_that_slack_reads_as_control_survives(text: str) -> None:
+    """Slack reads mentions, links and dates between angle brackets; without these there are none."""
+    escaped = escape(text)
+    assert "<" not in escaped
+    assert ">" not in escaped
+
+
+@settings(deadline=None)
+@given(WORDS)
+@example("&lt;")
+def test_people_read_what_was_written(text: str) -> None:
+    """Escaping loses nothing, also where the text holds entities already."""
+    assert escape(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
+    assert html.unescape(escape("&amp;")) == "&amp;"
+
+
+@settings(deadline=None)
+@given(WORDS)
+@example("")
+@example("`")
+@example("a`b``c")
+@example("one\ntwo")
+@example("\r\n")
+def test_code_is_one_span_whatever_it_holds(text: str) -> None:
+    """Exactly two backticks on one line: a name cannot end the span and go on as formatted text."""
+    span = code(text)
+    assert span.startswith("`")
+    assert span.endswith("`")
+    assert len(span) > 2
+    assert span.count("`") == 2
+    assert len(span.splitlines()) == 1
+    assert "<" not in span
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("abc-_.019ü字")).filter(bool))
+def test_a_plain_name_stands_in_code_as_it_is(name: str) -> None:
+    """Whoever copies a name out of an answer gets the name."""
+    assert code(name) == f"`{name}`"
+
+
+@settings(deadline=None)
+@given(WORDS, st.integers(0, 50))
+@example("abc", 0)
+@example("abc", 1)
+@example("", 0)
+def test_a_cut_text_fits_and_shows_that_it_was_cut(text: str, most: int) -> None:
+    """At most so many characters, the beginning kept, and a sign where something is missing."""
+    short = cut(text, most)
+    assert len(short) <= most
+    assert text.startswith(short.removesuffix("…") if short != text else short)
+    if len(text) <= most:
+        assert short == text
+    elif most > 0:
+        assert short.endswith("…")
