@@ -227,11 +227,12 @@ def describe(text: str, marker: str) -> str:
 def _summary(request: TrainRequest, body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     options = {name: value for name, value in body["hpConfig"].items() if name != "is_enabled"}
     shown = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
-    hpo = f"on, {shown}" if shown else "on" if body["hpConfig"]["is_enabled"] else "off"
-    lines = [("Service", request.model), ("Types", ", ".join(body["types"])), ("HPO", hpo)]
+    lines = [("Types", ", ".join(body["types"]))]
+    if shown:
+        lines.append(("HPO", shown))
     if "description" in body:
         lines.append(("Description", _shown(body["description"])))
-    return (*lines, ("Goes live", "by itself, in place of the former results, when it is finished"))
+    return tuple(lines)
 
 
 def _shown(description: str) -> str:

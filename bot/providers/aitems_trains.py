@@ -169,7 +169,7 @@ def _requested_at(trains: Sequence[Train], zone: ZoneInfo) -> dict[str, Json]:
     """When the first of the trainings was requested, ISO 8601 in UTC. `createdDate` is glossed as the service's date,
     but recorded values are the training's."""
     times = [at for train in trains if (at := read_time(train.created, zone)) is not None]
-    return {"requested_at": min(times).isoformat(timespec="seconds")} if times else {}
+    return {"requested at": min(times).isoformat(timespec="seconds")} if times else {}
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime | None:

@@ -329,7 +329,7 @@ class Sestek(Defaults):
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = to_body(request, self._config.product)
-        summary = (("Model", request.model), ("Language", body["languageCode"]), ("Product", body["productName"]))
+        summary = (("Language", body["languageCode"]), ("Product", body["productName"]))
         return Plan(provider=self.name, model=request.model, body=body, summary=summary, payload=payload)
 
     async def reserve(self, plan: Plan, job_id: str) -> Mapping[str, Json]:

@@ -170,13 +170,8 @@ def arguments_for(models: tuple[str, ...]) -> Arguments:
     )
 
 
-def _summary(model: str, payload: Payload) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Model", model),
-        ("Upload", payload.name),
-        ("Training", "begins when the upload ends; it cannot be cancelled"),
-        ("Goes live", "after a yes, by the model switch, which cannot be taken back"),
-    )
+ONE_WAY = (("Goes live", "after a yes, by a switch that cannot be taken back"),)
+"""The one line that an approver must not miss; what is sent is the file."""
 
 
 # -- the provider -----------------------------------------------------------------------------------------------------
@@ -229,7 +224,7 @@ class Sony(Defaults):
             raise UsageError(f"{TITLE} needs data: add `data=SOURCE`.", word="data=")
         model = self._names.get(fold(request.model), request.model)
         body = {"model": model, "filename": payload.name}
-        return Plan(provider=NAME, model=model, body=body, summary=_summary(model, payload), payload=payload)
+        return Plan(provider=NAME, model=model, body=body, summary=ONE_WAY, payload=payload)
 
     # The start
 

@@ -53,6 +53,7 @@ def to_status(reply: Mapping[str, Json], clean: Clean) -> RemoteStatus:
         word=clean(word),
         is_known=phase is not Phase.RUNNING,
         detail="; ".join(part for part in (READING if phase is Phase.FAILED else "", message) if part),
+        metrics=_evidence(reply) if phase is Phase.TRAINED else {},
         result=_result(reply) if phase is Phase.TRAINED else {},
     )
 
@@ -60,6 +61,12 @@ def to_status(reply: Mapping[str, Json], clean: Clean) -> RemoteStatus:
 def _phase(word: str) -> Phase:
     known = WORDS.get(word.strip().casefold())
     return known or (Phase.FAILED if FAILED.search(word) else Phase.RUNNING)
+
+
+def _evidence(reply: Mapping[str, Json]) -> dict[str, Json]:
+    """What an approver sees of the result."""
+    left = _result(reply)
+    return {"New model id": left["model_id"]} if "model_id" in left else {}
 
 
 def _result(reply: Mapping[str, Json]) -> dict[str, Json]:

@@ -156,7 +156,7 @@ def _change(deps: Deps, click: Click, answered: Prompt, job: Job) -> Change | No
     event = _MOVES[answered.subject, click.answer]
     if event not in TRANSITIONS[job.state]:
         return None
-    job = replace(job, **_rewritten(event))
+    job = replace(job, **_rewritten(event, job))
     reopens = event is Event.NOT_APPLIED
     opens = [ask(deps, job, Subject.PROMOTE)] if reopens else []
     return move(
@@ -171,10 +171,10 @@ def _change(deps: Deps, click: Click, answered: Prompt, job: Job) -> Change | No
     )
 
 
-def _rewritten(event: Event) -> dict[str, Any]:
+def _rewritten(event: Event, job: Job) -> dict[str, Any]:
     """What a move starts anew with: a start again claims anew, a switch not applied may be sent again."""
     if event is Event.AGAIN:
-        return {"claim": None}
+        return {"claim": None, "look": replace(job.look, notes={})}
     return {"switch": None} if event in (Event.NOT_APPLIED, Event.PROMOTE) else {}
 
 

@@ -7,6 +7,7 @@ STARTING; a start whose answer is lost is never repeated but looked for (`settle
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
@@ -110,7 +111,7 @@ def _not_started(deps: Deps, job: Job, error: ProviderError) -> Change:
         tries = _tries(job) + 1
         look = replace(job.look, error=str(error), notes={**job.look.notes, "launches": tries})
         wait = wait_after(deps, tries, error)
-        later = {"look": look, "act_at": deps.now() + wait, "claim": None}
+        later: dict[str, Any] = {"look": look, "act_at": deps.now() + wait, "claim": None}
         # A service that is down for a day costs a line, not one a try.
         return move(deps, job, Event.NOT_SENT, reason=str(error), is_told=tries == 1, **later)
     return move(deps, job, Event.DOUBT, reason=str(error))

@@ -346,12 +346,11 @@ async def test_the_versions_contract_needs_a_version(versions: Provider) -> None
 
 
 async def test_people_read_exactly_what_will_be_sent(make: Make) -> None:
-    """The lines of the card: model, name, source, each parameter in its order, the place."""
+    """The lines of the card: name, source, each parameter in its order, the place."""
     parameters = {"rate": "f64:0.001", "x": "dataset:ds-1/train", "layers": "u16:64,32"}
     request = request_for(state="st-7", parameters=parameters, cpus=2.0, memory=4096, gpu="A100 80GB:2")
     plan = plan_of(make(), request)
     assert plan.summary == (
-        ("Model", MODEL),
         ("New state", "state-1"),
         ("Starts from", "st-7"),
         ("Parameter rate", "f64 0.001"),

@@ -476,7 +476,7 @@ async def test_reserving_looks_at_nothing(service: Scripted, provider: Provider,
 async def test_the_plan_is_what_is_sent(provider: Provider, data: Path) -> None:
     """What approvers read and sign holds the language, the product and the bytes of the file."""
     plan = planned(provider, data)
-    assert plan.summary == (("Model", "my-model"), ("Language", "en-US"), ("Product", "CA"))
+    assert plan.summary == (("Language", "en-US"), ("Product", "CA"))
     other = provider.plan(request(product="QA"), plan.payload)
     assert len({plan.digest(), other.digest(), provider.plan(request(), None).digest()}) == 3
 

@@ -242,7 +242,6 @@ def to_summary(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     values = iter(body["values"])
     named = [(param["name"], param.get("data") or next(values)) for param in params["params"]]
     return (
-        ("Model", params["modelId"]),
         (f"New {contract.option}", params[contract.new_name]),
         ("Starts from", params.get(contract.source) or f"the active {contract.option}"),
         *((f"Parameter {name}", shown(value)) for name, value in named),
