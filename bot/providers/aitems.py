@@ -224,7 +224,7 @@ def describe(text: str, marker: str) -> str:
     return f"{cut} {marker}" if cut else marker
 
 
-def _summary(request: TrainRequest, body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+def _summary(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     options = {name: value for name, value in body["hpConfig"].items() if name != "is_enabled"}
     shown = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
     lines = [("Types", ", ".join(body["types"]))]
@@ -312,7 +312,7 @@ class AiTems(Defaults):
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = to_body(request)
-        return Plan(provider=NAME, model=request.model, body=body, summary=_summary(request, body))
+        return Plan(provider=NAME, model=request.model, body=body, summary=_summary(body))
 
     # The start
 
