@@ -100,6 +100,7 @@ async def test_a_command_that_fails_is_explained_as_slack_does(page: Page) -> No
     await composer(page).press("Enter")
     await expect(messages(page).last).to_contain_text("is not a valid command")
     await expect(messages(page)).to_have_count(2)
+    await expect(page.get_by_text("Only visible to you")).to_have_count(2)
 
 
 async def test_a_thread_opens_beside_the_channel_and_by_its_address(page: Page, bot: CardBot) -> None:

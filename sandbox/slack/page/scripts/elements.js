@@ -49,7 +49,7 @@ export function optionsOf(element, names) {
 }
 
 /** What is chosen at first: option, or id of a person or channel. */
-export function initialOf(element) {
+function initialOf(element) {
   return element.initial_option?.value ?? element.initial_user ?? element.initial_channel ?? element.initial_conversation ?? null;
 }
 

@@ -41,7 +41,7 @@ function renderItem(item, role) {
   return el(
     'button',
     {
-      class: item.isDanger ? 'menu-item is-danger' : 'menu-item',
+      class: 'menu-item',
       type: 'button',
       role,
       tabindex: '-1',

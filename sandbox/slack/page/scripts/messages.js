@@ -54,7 +54,7 @@ function items(messages, context) {
 }
 
 /** Seconds since 1970; what only one person sees has no ts of its own. */
-export function secondsOf(message) {
+function secondsOf(message) {
   return message.ts ? Number(message.ts) : Number(message.created) || Date.parse(message.created) / 1000;
 }
 
@@ -74,7 +74,7 @@ function isFirstNew(message, before, session) {
 
 function continues(before, message, { world }) {
   if (message.subtype?.startsWith('channel_') || before.subtype?.startsWith('channel_')) return false;
-  if (isBroadcast(message) || isBroadcast(before) || Boolean(before.ts) !== Boolean(message.ts)) return false;
+  if (isBroadcast(message) || isBroadcast(before) || isPrivate(message) || isPrivate(before)) return false;
   const isSame = authorOf(world, before).name === authorOf(world, message).name;
   return isSame && secondsOf(message) - secondsOf(before) < GROUPED_SECONDS;
 }
@@ -109,7 +109,7 @@ function divider(kind, label) {
   return el('div', { class: `line line-${kind}`, role: 'separator', 'aria-label': label }, el('span', {}, label));
 }
 
-export function countReplies(count) {
+function countReplies(count) {
   return `${count} ${count === 1 ? 'reply' : 'replies'}`;
 }
 
@@ -140,12 +140,11 @@ function threadOf(message, world) {
 
 function renderRow(message, key, context) {
   const author = authorOf(context.world, message);
-  const isPrivate = !message.ts;
-  const classes = ['row', context.isCompact ? 'is-compact' : '', isPrivate ? 'is-private' : ''].filter(Boolean).join(' ');
+  const classes = ['row', context.isCompact ? 'is-compact' : '', isPrivate(message) ? 'is-private' : ''].filter(Boolean).join(' ');
   return el(
     'div',
     { class: classes, role: 'article', 'aria-label': labelOf(author, message), dataset: { message: key } },
-    isPrivate ? privacyNotice(context.isCompact) : null,
+    isPrivate(message) ? privacyNotice() : null,
     isShared(message, context) ? broadcastNotice(message, context) : null,
     el('div', { class: 'gutter' }, context.isCompact ? timeLink(message) : avatar(author)),
     el('div', { class: 'content' }, context.isCompact ? null : byline(author, message), renderBody(message, key, context), renderThreadRow(message, context)),
@@ -157,8 +156,7 @@ function labelOf(author, message) {
   return `${author.name}${author.isApp ? ', app' : ''}, ${timeOf(momentOfMessage(message))}`;
 }
 
-function privacyNotice(isCompact) {
-  if (isCompact) return null;
+function privacyNotice() {
   return el('div', { class: 'notice-line' }, el('span', { class: 'notice-icon' }, icon('eye')), 'Only visible to you');
 }
 
@@ -197,6 +195,7 @@ function renderBody(message, key, context) {
   );
 }
 
+/** What only one person sees has no ts. */
 function isPrivate(message) {
   return !message.ts;
 }

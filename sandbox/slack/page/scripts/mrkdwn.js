@@ -14,13 +14,8 @@ const STYLES = { '*': 'strong', _: 'em', '~': 's' };
 const SAFE_SCHEMES = ['http:', 'https:', 'mailto:'];
 
 /** The three characters that Slack escapes. */
-export function unescape(text) {
+function unescape(text) {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
-}
-
-/** What a person typed, as Slack hands it to apps. */
-export function escape(text) {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** A whole text: fenced code, quotes, lines. */
@@ -56,7 +51,7 @@ function renderGroup(group, next, names) {
 }
 
 /** One line: styles, code, mentions, links, emoji. Returns an array of nodes and strings. */
-export function renderInline(line, names) {
+function renderInline(line, names) {
   const out = [];
   const hopeless = new Set();
   let plain = '';

@@ -92,10 +92,6 @@ export class World extends EventTarget {
     return this.state.channels.find((channel) => channel.id === id);
   }
 
-  service(name) {
-    return this.state.services.find((service) => service.name === name);
-  }
-
   messages(channel) {
     return this.state.messages[channel] ?? [];
   }
