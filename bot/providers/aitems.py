@@ -124,7 +124,7 @@ def _refuse_id(text: str) -> str | None:
     # Recorded ids are 11 small letters and digits. Only what would change the address is refused.
     if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
         return None
-    return f"`{text}` is no id of {TITLE}; one looks like `6wxgu1a2b3c`."
+    return f"`{text}` is no id of {TITLE}; one looks like `svcmovies01`."
 
 
 def parse_hp(name: str, text: str) -> Json:
@@ -188,13 +188,13 @@ ARGUMENTS = Arguments(
         ),
     ),
     model="service",
-    examples=("/train aitems 6wxgu1a2b3c pop", "/train aitems 6wxgu1a2b3c pop,relatedItem hp.item_top_n=20000"),
+    examples=("/train aitems svcmovies01 pop", "/train aitems svcmovies01 pop,relatedItem hp.item_top_n=20000"),
     reference=(
         SERVICE_ID,
         Argument(name="type", label="TYPE", what="the type of the training", choices=TYPES),
         Argument(name="version", label="VERSION", what="the version of the training", refuse=_refuse_id),
     ),
-    reference_example="/status aitems 6wxgu1a2b3c pop maqll4d5e6f",
+    reference_example="/status aitems svcmovies01 pop v0pop000001",
 )
 
 

@@ -170,7 +170,7 @@ def arguments_for(models: tuple[str, ...]) -> Arguments:
     )
 
 
-ONE_WAY = (("Goes live", "after a yes, by a switch that cannot be taken back"),)
+ONE_WAY = (("Goes live", "only after an approval, by a switch that cannot be taken back"),)
 """The one line that an approver must not miss; what is sent is the file."""
 
 

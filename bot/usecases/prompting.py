@@ -85,16 +85,13 @@ def _data_facts(job: Job) -> list[tuple[str, str]]:
 
 
 def consequence(deps: Deps, job: Job, subject: Subject) -> str:
-    """One or two sentences: what exactly happens on a yes."""
+    """One or two sentences: what exactly an answer does."""
     title, powers = about(deps, job.request.provider)
     if subject is Subject.START:
         goes_live = " Its result goes live by itself: this is the last moment to stop it."
-        return f"On a yes, this training starts at {title}." + goes_live * (powers.gate is Gate.BEFORE)
+        return f"Approving starts this training at {title}." + goes_live * (powers.gate is Gate.BEFORE)
     if subject is Subject.PROMOTE:
-        return (
-            f"On a yes, {title} is told to serve the newly trained model as {job.request.model}. "
-            "Switchyard offers no way back."
-        )
+        return f"Approving tells {title} to serve the newly trained model as {job.request.model} from then on."
     return _CONSEQUENCES[subject].format(title=title) + _left_behind(deps, job, subject)
 
 

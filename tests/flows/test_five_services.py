@@ -90,3 +90,13 @@ async def test_sony_without_a_deploy_key_is_applied_but_not_called_live(tmp_path
         assert "*applied*" in shown(here.cards()[0])
         assert not any("*live*" in line for line in here.thread())
         assert len(here.world.services.sony.switches) == 1
+
+
+async def test_every_example_of_the_help_works_when_pasted(tmp_path: Path) -> None:
+    """What the help shows can be typed as it stands, and a training comes of it."""
+    async with lab(tmp_path) as here:
+        files = [here.world.data_folder / name for name in ("my-model.jsonl", "churn.csv", "churn-eval.csv")]
+        assert all(file.is_file() for file in files)
+        for provider in here.bot.deps.providers.configured().values():
+            example = provider.arguments.examples[0]
+            assert "Got it" in await here.type(example), example

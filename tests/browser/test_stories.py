@@ -1,0 +1,98 @@
+"""The whole product on the page: a person types, watches and decides, with the real bot behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+
+from sandbox.world import World
+from tests.browser.conftest import OpenPage, Tabs
+from tests.flows.lab import CHANNEL, FAST, Lab
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tabs: Tabs) -> AsyncIterator[World]:  # without a browser no world is needed
+    """A sandbox whose trainings are short."""
+    async with World(port=0, training_seconds=0.4, limits="off") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bot(world: World, tmp_path: Path) -> AsyncIterator[Lab]:
+    """The real bot in this world."""
+    database = {"SWITCHYARD_DATABASE_URL": f"sqlite:///{tmp_path / 'switchyard.db'}"}
+    made = Lab(world=world, environ={**world.environment(), **FAST, **database})
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def messages(page: Page) -> Locator:
+    return page.get_by_role("main").get_by_role("article")
+
+
+async def enter(page: Page, line: str) -> None:
+    box = page.get_by_role("main").get_by_role("textbox")
+    await box.fill(line)
+    await box.press("Escape")
+    await box.press("Enter")
+
+
+async def test_a_training_is_typed_and_its_card_moves_to_its_end(bot: Lab, open_page: OpenPage) -> None:
+    """`/train sestek my-model en-US` is a whole command: its card appears and moves by itself until it is live."""
+    page = await open_page("ada", place=CHANNEL)
+    await enter(page, "/train sestek my-model en-US")
+    await expect(messages(page).filter(has_text="Got it")).to_be_visible()
+    card = messages(page).filter(has_text="Asked by")
+    await expect(card).to_contain_text("live", timeout=15_000)
+    await expect(card).to_have_count(1)
+    await expect(messages(page).filter(has_text="@Ada Yılmaz").filter(has_text="live").last).to_be_visible()
+
+
+async def test_a_status_is_asked_of_the_service_itself(bot: Lab, open_page: OpenPage) -> None:
+    """`/status aitems …` tells the service's own word to the one who asked, and offers to watch."""
+    page = await open_page("ada", place=CHANNEL)
+    await enter(page, "/status aitems svcmovies01 pop v0pop000001")
+    answer = messages(page).filter(has_text="completed")
+    await expect(answer).to_contain_text("not started here")
+    await expect(answer.get_by_role("button", name="Watch")).to_be_visible()
+
+
+async def test_a_switch_is_offered_approved_by_another_person_and_applied(bot: Lab, open_page: OpenPage) -> None:
+    """Who asked cannot approve; another person can, after one more question; then it is said to be live."""
+    page = await open_page("ada", place=CHANNEL)
+    await enter(page, "/train sony churn data=churn.csv")
+    prompt = messages(page).filter(has_text="May the trained model go live?")
+    await prompt.get_by_role("button", name="Approve").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
+    await expect(messages(page).filter(has_text="somebody else has to decide")).to_be_visible()
+    assert bot.world.services.sony.switches == []
+
+    other = await open_page("bora", place=CHANNEL)
+    question = messages(other).filter(has_text="May the trained model go live?")
+    await question.get_by_role("button", name="Approve").click()
+    await other.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
+    await expect(question).to_contain_text("Approved by @Bora Kim")
+    await expect(question.get_by_role("button", name="Approve")).to_have_count(0)
+    await expect(messages(page).filter(has_text="Asked by").first).to_contain_text("live", timeout=15_000)
+    assert len(bot.world.services.sony.switches) == 1
+
+
+async def test_a_reject_asks_for_its_reason_in_a_form(bot: Lab, open_page: OpenPage) -> None:
+    """The reason that was typed into the form stands on the prompt and in the thread."""
+    page = await open_page("chie", place=CHANNEL)
+    await bot.type("/train sony demand data=demand.csv")
+    prompt = messages(page).filter(has_text="May the trained model go live?")
+    await prompt.get_by_role("button", name="Reject").click()
+    form = page.get_by_role("dialog", name="Reject")
+    await form.get_by_role("textbox").fill("recall fell by three points")
+    await form.get_by_role("button", name="Reject").click()
+    await expect(prompt).to_contain_text("recall fell by three points")
+    await expect(prompt).to_contain_text("Rejected by @Chie Tanaka")
+    assert bot.world.services.sony.switches == []
