@@ -12,8 +12,8 @@ from bot.usecases.groups import forget_members
 from bot.usecases.place import joined
 from handlers.actions import press
 from handlers.commands import jobs, status, train
-from handlers.forms.reject import press_reject, submit_reason, told
-from handlers.guard import Ack, answer_click, answer_command, explained
+from handlers.forms.reject import press_reject, submit_reason
+from handlers.guard import Ack, answer_click, answer_command, answer_form
 from handlers.ids import Action, Callback, Command, SlackEvent, action_of
 from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
 from handlers.views.blocks import Message
@@ -56,9 +56,7 @@ def _register_clicks(app: AsyncApp, deps: Deps) -> None:
         await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, payload))
 
     async def on_submission(ack: Ack, body: dict[str, Any]) -> None:
-        payload = SubmissionPayload.model_validate(body)
-        answer = await explained(lambda: submit_reason(deps, payload))
-        await _close_or_tell(ack, answer)
+        await answer_form(ack, lambda: _submit(deps, body))
 
     app.action(re.compile(".*"))(on_click)
     app.view(Callback.REJECT_REASON.value)(on_submission)
@@ -71,15 +69,12 @@ async def _press(app: AsyncApp, deps: Deps, payload: ActionPayload) -> Say | Mes
     return await press(deps, payload)
 
 
-async def _close_or_tell(ack: Ack, answer: Say | Message) -> None:
-    """Close the form on a thank-you; else the form says why nothing was done."""
-    if answer.text.startswith("Thank you"):
-        await ack()
-    else:
-        await ack(response_action="update", view=told(answer.text))
+async def _submit(deps: Deps, body: dict[str, Any]) -> Say:
+    return await submit_reason(deps, SubmissionPayload.model_validate(body))
 
 
 def _register_events(app: AsyncApp, deps: Deps) -> None:
+    # What could not be kept is not acked, so Slack brings it again.
     async def on_joined(ack: Ack, event: dict[str, Any], context: dict[str, Any]) -> None:
         if event.get("user") == context.get("bot_user_id"):
             await joined(deps, str(event.get("channel", "")))

@@ -7,29 +7,26 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
-from bot.domain.arguments import Argument, Kind, usage
+from bot.domain.arguments import Argument, Family, Kind, usage
 from bot.domain.jobs import ENDS, JobState
 from bot.domain.requests import Json
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
+from handlers.marks import clipped, in_one_line, is_unfit
+from handlers.views.words import PHRASES
 
-_QUOTES: Mapping[str, str] = {
-    '"': '"“”„‟',
-    "“": '”"“',
-    "„": '“”"',
-    "‟": '”"',
-    "«": "»",
-    "'": "'’‘",
-    "‘": "’'",
-    "’": "’'",
-}
+_QUOTES: tuple[str, ...] = ('"“”„‟', "'‘’‚‛", "«»", "‹›")
+"""Each sign of a family opens and closes with every other: keyboards set „x“, “x”, ”x” and »x« alike."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*=")
 _JOB_ID = re.compile(r"j[0-9a-z]{6}")
-_SINCE = re.compile(r"(\d{1,4})([hdw])")
+_SINCE = re.compile(r"([0-9]{1,4})([hdw])")
+_SPACE = re.compile(r"\s")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 MOST_CHARACTERS = 4000
+MOST_IN_A_SENTENCE = 800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +35,9 @@ class Word:
 
     text: str
     name: str = ""
+
+    def whole(self) -> str:
+        return f"{self.name}={self.text}" if self.name else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,8 @@ class Wish:
 
 
 def split(text: str) -> list[Word]:
-    """The words of a command line. Raises UsageError for a quote that is never closed."""
-    if len(text) > MOST_CHARACTERS:
-        raise UsageError(f"That is too long: a command takes at most {MOST_CHARACTERS:,} characters.")
+    """The words of a command line. Raises UsageError for a quote that is never closed, and for unreadable signs."""
+    _refuse_unfit(text)
     words: list[Word] = []
     at = 0
     while at < len(text):
@@ -63,25 +62,34 @@ def split(text: str) -> list[Word]:
         name = _NAME.match(text, at)
         at = name.end() if name else at
         value, at = _value(text, at)
-        words.append(Word(text=value, name=name.group()[:-1] if name else ""))
+        words.append(Word(text=_SPACE.sub(" ", value), name=name.group()[:-1] if name else ""))
     return words
+
+
+def _refuse_unfit(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise UsageError(f"That is too long: a command takes at most {MOST_CHARACTERS:,} characters.")
+    unfit = next((sign for sign in text if is_unfit(sign) and not sign.isspace()), None)
+    if unfit is not None:
+        raise UsageError(f"The command holds a sign that cannot be shown (U+{ord(unfit):04X}). Please type it anew.")
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins here, and where it ends."""
-    if at < len(text) and text[at] in _QUOTES:
-        return _quoted(text, at)
+    family = next((signs for signs in _QUOTES if text[at:] and text[at] in signs), None)
+    if family is not None:
+        return _quoted(text, at, family)
     end = next((place for place in range(at, len(text)) if text[place].isspace()), len(text))
     return text[at:end], end
 
 
-def _quoted(text: str, at: int) -> tuple[str, int]:
-    closing = _QUOTES[text[at]]
+def _quoted(text: str, at: int, family: str) -> tuple[str, int]:
+    """A closing quote stands before a space or at the end; one inside a word belongs to the word."""
     for end in range(at + 1, len(text)):
         is_last = end + 1 == len(text) or text[end + 1].isspace()
-        if text[end] in closing and is_last:
+        if text[end] in family and is_last:
             return text[at + 1 : end], end + 1
-    raise UsageError(f"The quote in `{_shown(text[at:])}` is never closed.", word=text[at:])
+    raise UsageError(f"The quote in `{shown(text[at:])}` is never closed.", word=text[at:])
 
 
 def parse_train(provider: Provider, words: Sequence[Word]) -> Wish:
@@ -102,7 +110,7 @@ def _positionals(provider: Provider, words: Sequence[Word]) -> dict[str, Json]:
     line = usage(provider.name, provider.arguments)
     if len(words) > len(expected):
         extra = words[len(expected)].text
-        raise UsageError(f"`{_shown(extra)}` is one word too many. It goes: `{line}`.", word=extra)
+        raise UsageError(f"`{shown(extra)}` is one word too many. It goes: `{line}`.", word=extra)
     if len(words) < len(expected):
         missing = expected[len(words)]
         raise UsageError(f"{missing.label} is missing{_choices(missing)}. It goes: `{line}`.", word=missing.label)
@@ -116,7 +124,7 @@ def _take_option(provider: Provider, word: Word, params: dict[str, Json], data: 
         _take_family(provider, word, params)
         return
     if word.name in params or word.name in data:
-        raise UsageError(f"`{word.name}=` is given twice.", word=word.name)
+        raise _given_twice(word.name)
     value = read_value(option, word.text, label=f"{word.name}=")
     if option.kind is Kind.SOURCE:
         data[option.name] = value
@@ -132,11 +140,25 @@ def _take_family(provider: Provider, word: Word, params: dict[str, Json]) -> Non
         raise _unknown_option(provider, word)
     name = word.name.removeprefix(family.prefix)
     values = dict(params.get(family.name, {}))
-    if not name or name in values:
-        raise UsageError(
-            f"`{word.name}=` is given twice." if name else f"`{word.name}=` names nothing.", word=word.name
-        )
-    params[family.name] = {**values, name: family.parse(name, word.text)}
+    if not name:
+        raise UsageError(f"`{word.name}=` names nothing: write `{family.label}`.", word=word.name)
+    if name in values:
+        raise _given_twice(word.name)
+    params[family.name] = {**values, name: _parsed(family, name, word.text)}
+
+
+def _parsed(family: Family, name: str, text: str) -> Json:
+    """The value as its provider reads it; what it says of a wrong one may quote all of a long word."""
+    try:
+        return family.parse(name, text)
+    except UsageError as error:
+        if len(str(error)) <= MOST_IN_A_SENTENCE:
+            raise
+        raise UsageError(clipped(str(error), MOST_IN_A_SENTENCE), word=error.word) from None
+
+
+def _given_twice(name: str) -> UsageError:
+    return UsageError(f"`{shown(name)}=` is given twice.", word=name)
 
 
 def _unknown_option(provider: Provider, word: Word) -> UsageError:
@@ -145,7 +167,7 @@ def _unknown_option(provider: Provider, word: Word) -> UsageError:
     named = ", ".join(f"`{name}=`" for name in (*known, *prefixes)) or "none"
     suggestion = nearest(word.name, known)
     return UsageError(
-        f"`{_shown(word.name)}=` is not an option of {provider.name}; its options are: {named}.",
+        f"`{shown(word.name)}=` is not an option of {provider.name}; its options are: {named}.",
         word=word.name,
         suggestion=f"{suggestion}=" if suggestion else "",
     )
@@ -155,7 +177,7 @@ def _refuse_missing_options(provider: Provider, params: Mapping[str, Json], data
     for option in provider.arguments.options:
         if option.required and option.name not in params and option.name not in data:
             line = usage(provider.name, provider.arguments)
-            raise UsageError(f"`{option.name}=` is missing. It goes: `{line}`.", word=option.name)
+            raise UsageError(f"`{option.name}=` is missing{_choices(option)}. It goes: `{line}`.", word=option.name)
 
 
 def read_value(argument: Argument, text: str, *, label: str) -> Json:
@@ -177,7 +199,7 @@ def _unique(text: str, label: str) -> list[str]:
     words = [word.strip() for word in text.split(",")]
     if not all(words) or len(set(words)) < len(words):
         raise UsageError(
-            f"`{_shown(text)}` is not a list for {label}: write different values with commas between.", word=text
+            f"`{shown(text)}` is not a list for {label}: write different values with commas between.", word=text
         )
     return words
 
@@ -187,30 +209,35 @@ def _one(argument: Argument, text: str, label: str) -> str:
         text = _choice(argument, text, label)
     sentence = argument.refuse(text) if argument.refuse else None
     if sentence:
-        raise UsageError(sentence, word=text)
+        raise UsageError(clipped(sentence, MOST_IN_A_SENTENCE), word=text)
     return text
 
 
 def _choice(argument: Argument, text: str, label: str) -> str:
-    same = [choice for choice in argument.choices if choice.casefold() == text.casefold()]
+    """The choice that is meant, as its provider writes it: without case, and `_` is `-`."""
+    same = [choice for choice in argument.choices if _folded(choice) == _folded(text)]
     if same:
-        return same[0]
+        return text if text in same else same[0]
     raise UsageError(
-        f"`{_shown(text)}` is not a valid {label}{_choices(argument)}.",
+        f"`{shown(text)}` is not a valid {label}{_choices(argument)}.",
         word=text,
         suggestion=nearest(text, argument.choices),
     )
 
 
+def _folded(text: str) -> str:
+    return text.casefold().replace("_", "-")
+
+
 def _integer(text: str, label: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < 1:
-        raise UsageError(f"`{_shown(text)}` is not a number for {label}: write a whole number from 1 on.", word=text)
+        raise UsageError(f"`{shown(text)}` is not a number for {label}: write a whole number from 1 on.", word=text)
     return int(text)
 
 
 def _decimal(text: str, label: str) -> float:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
-        raise UsageError(f"`{_shown(text)}` is not a number for {label}: write it as 2 or 0.5.", word=text)
+        raise UsageError(f"`{shown(text)}` is not a number for {label}: write it as 2 or 0.5.", word=text)
     return float(text)
 
 
@@ -220,14 +247,13 @@ def _choices(argument: Argument) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """The valid value that was probably meant: the same language first, then the fewest edits; "" if none is near."""
-    known = list(choices)
-    language = word.casefold().partition("-")[0].partition("_")[0]
-    alike = [choice for choice in known if "-" in choice and choice.casefold().partition("-")[0] == language]
+    known = {_folded(choice): choice for choice in choices}
+    typed = _folded(word)
+    alike = [choice for choice in known if "-" in choice and choice.partition("-")[0] == typed.partition("-")[0]]
     if alike:
-        return alike[0]
-    folded = {choice.casefold(): choice for choice in known}
-    close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
-    return folded[close[0]] if close else ""
+        return known[max(alike, key=lambda choice: SequenceMatcher(None, typed, choice).ratio())]
+    close = get_close_matches(typed, known, n=1, cutoff=0.5)
+    return known[close[0]] if close else ""
 
 
 def is_job_id(word: str) -> bool:
@@ -238,14 +264,22 @@ def is_job_id(word: str) -> bool:
 def parse_reference(provider: Provider, words: Sequence[Word]) -> dict[str, str]:
     """The words of `/status PROVIDER REF…` under their names; optional ones are missing from the left."""
     wanted = provider.arguments.reference
-    given = [f"{word.name}={word.text}" if word.name else word.text for word in words]
+    given = [word.whole() for word in words]
     shortest = sum(argument.required for argument in wanted)
-    line = " ".join(["/status", provider.name, *(argument.label for argument in wanted)])
     if not shortest <= len(given) <= len(wanted):
-        example = provider.arguments.reference_example
-        raise UsageError(f"It goes: `{line}`, for example `{example}`.", word=" ".join(given))
+        raise _not_a_reference(provider, given)
     named = zip(wanted[len(wanted) - len(given) :], given, strict=True)
     return {argument.name: str(read_value(argument, text, label=argument.label)) for argument, text in named}
+
+
+def _not_a_reference(provider: Provider, given: Sequence[str]) -> UsageError:
+    wanted = provider.arguments.reference
+    required = [argument.label for argument in wanted if argument.required]
+    extra = given[len(wanted) :]
+    what = f"`{shown(extra[0])}` is one word too many" if extra else f"{required[len(given)]} is missing"
+    line = " ".join(one.label if one.required else f"[{one.label}]" for one in wanted)
+    example = provider.arguments.reference_example
+    return UsageError(f"{what}. It goes: `/status {provider.name} {line}`, for example `{example}`.")
 
 
 def parse_history(
@@ -256,10 +290,12 @@ def parse_history(
     rest: list[str] = []
     for word in words:
         key = word.text.casefold()
+        if word.name == "since" and "since" in fields:
+            raise _given_twice(word.name)
         if word.name == "since":
             fields["since"] = now - _duration(word.text)
         elif word.name:
-            raise UsageError(f"`{_shown(word.name)}=` is not known here; only `since=` is.", word=word.name)
+            raise UsageError(f"`{shown(word.name)}=` is not known here; only `since=` is.", word=word.name)
         elif key in ("here", "mine", "all"):
             fields |= {"place": place if key == "here" else "", "user": user if key == "mine" else ""}
         elif key in providers:
@@ -272,20 +308,21 @@ def parse_history(
 
 
 def states_called(word: str) -> frozenset[JobState]:
-    """The states that a word means: a state's own name, `alive`, or `ended`; empty where it means none."""
+    """The states that a word means: a state's own name or the word on its card, `alive`, or `ended`; else none."""
     groups = {"alive": frozenset(JobState) - ENDS, "ended": ENDS}
+    by_phrase = {phrase: frozenset({state}) for state, phrase in PHRASES.items()}
     by_name = {state.value: frozenset({state}) for state in JobState}
-    return {**by_name, **groups}.get(word.replace("-", "_"), frozenset())
+    return {**by_phrase, **by_name, **groups}.get(word.replace("-", "_"), frozenset())
 
 
 def _duration(text: str) -> timedelta:
     match = _SINCE.fullmatch(text.casefold())
     if not match:
-        raise UsageError(f"`since={_shown(text)}` is not a time: write 12h, 7d or 4w.", word=text)
+        raise UsageError(f"`since={shown(text)}` is not a time: write 12h, 7d or 4w.", word=text)
     return int(match.group(1)) * _UNITS[match.group(2)]
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A typed word, short enough for a sentence and without the sign that would end its code mark."""
-    clean = text.replace("`", "'")
+    clean = in_one_line(text).replace("`", "'")
     return clean if len(clean) <= 60 else f"{clean[:57]}…"

@@ -12,13 +12,15 @@ from bot.domain.changes import NOTHING, Say
 from bot.errors import StoreError, SwitchyardError
 from bot.ports import Deps
 from bot.usecases.moves import tell_person
-from handlers.views import blocks
+from handlers.marks import clipped
+from handlers.views import blocks, forms
 from handlers.views.blocks import Message
 
 log = logging.getLogger(__name__)
 Ack = Callable[..., Awaitable[Any]]
 
 SORRY = "Something went wrong in Switchyard itself; nothing was done by this. Its operator finds the cause in the log."
+MOST_IN_A_SENTENCE = 1500
 NOT_SAVED = "Switchyard cannot write to its database at the moment, so nothing was done. Please try again in a minute."
 
 
@@ -30,7 +32,7 @@ async def explained(work: Callable[[], Awaitable[Say | Message]]) -> Say | Messa
         log.exception("the database refused")
         return Say(text=NOT_SAVED)
     except SwitchyardError as error:
-        return Say(text=str(error))
+        return Say(text=clipped(str(error), MOST_IN_A_SENTENCE))
     except Exception:  # the one place at Slack's edge: whatever it was, the person gets a sentence
         log.exception("a handler failed")
         return Say(text=SORRY)
@@ -38,23 +40,42 @@ async def explained(work: Callable[[], Awaitable[Say | Message]]) -> Say | Messa
 
 async def answer_command(ack: Ack, work: Callable[[], Awaitable[Say | Message]]) -> None:
     """Ack a slash command with its answer, which only the person who typed it sees."""
-    answer = await explained(work)
-    message = blocks.say(answer) if isinstance(answer, Say) else answer
+    message = _message(await explained(work))
     await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
+
+
+async def answer_form(ack: Ack, work: Callable[[], Awaitable[Say | Message]]) -> None:
+    """Ack a form that was sent: it closes where there is NOTHING to say, else it turns into the answer."""
+    answer = await explained(work)
+    if answer == NOTHING:
+        await ack()
+    else:
+        await ack(response_action="update", view=forms.told(answer.text))
 
 
 async def answer_click(deps: Deps, ack: Ack, url: str, work: Callable[[], Awaitable[Say | Message]]) -> None:
     """Ack a click; an ack cannot carry words, so the answer goes out through the outbox and the response_url."""
     answer = await explained(work)
     if answer != NOTHING and url:
-        await explained(lambda: _queue(deps, url, answer))
+        await _tell(deps, url, answer)
     await ack()
 
 
-async def _queue(deps: Deps, url: str, answer: Say | Message) -> Say:
-    await deps.store.tell([tell_person(deps, url, _body(answer))])
-    deps.nudge("deliver")
-    return NOTHING
+async def _tell(deps: Deps, url: str, answer: Say | Message) -> None:
+    """Through the outbox; where the database does not take it, at once, beside the handler."""
+    try:
+        await deps.store.tell([tell_person(deps, url, _body(answer))])
+    except StoreError:
+        log.exception("an answer could not be kept")
+        message = _message(answer)
+        say = Say(text=message.text)
+        deps.spawn(f"answer:{deps.new_id()}", deps.messenger.answer(url, say, message.blocks))
+    else:
+        deps.nudge("deliver")
+
+
+def _message(answer: Say | Message) -> Message:
+    return blocks.say(answer) if isinstance(answer, Say) else answer
 
 
 def _body(answer: Say | Message) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -36,7 +36,12 @@ SHUT = frozenset({"account_inactive", "token_revoked", "token_expired", "invalid
 """Slack's words for a bot that may do nothing until its operator has been there."""
 
 _OPERATOR_TAKES = 60.0
+_AGAIN_SOON = 2.0
+_LONGEST_PAUSE = 3600.0
 _PAGE = 200
+
+
+T = TypeVar("T")
 
 
 def utc_now() -> datetime:
@@ -61,12 +66,22 @@ class _Bucket:
     at: float = field(default_factory=time.monotonic)
     blocked_until: float = 0.0
 
+    def check(self) -> None:
+        """Raise MessengerBusyError while Slack has asked not to be called."""
+        blocked = self.blocked_until - time.monotonic()
+        if blocked > 0:
+            raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
+
     def wait(self) -> float:
         """Seconds until the next call may go, which is counted from now on."""
         now = time.monotonic()
         self.level = max(0.0, self.level - (now - self.at) * self.per_second) + 1
         self.at = now
         return max(0.0, (self.level - self.burst) / self.per_second)
+
+
+class _ShutOutError(MessengerBusyError):
+    """Slack does not let the bot do this until its operator has been there. Nothing was posted."""
 
 
 class SlackMessenger:
@@ -99,7 +114,7 @@ class SlackMessenger:
             )
 
         response = await self._shown(("chat.postMessage", channel), send, render(content))
-        return str(response["ts"])
+        return _read(response, "ts", str)
 
     async def edit(self, channel: str, ts: str, content: Content) -> None:
         async def send(**shown: Any) -> Any:
@@ -109,20 +124,20 @@ class SlackMessenger:
             await self._shown(("chat.update", ""), send, render(content))
         except AmbiguousSendError as error:
             # The same edit twice is the same message.
-            raise MessengerBusyError(str(error), retry_after=2.0) from None
+            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def find(self, channel: str, notice_id: str, *, since: datetime, thread_ts: str | None) -> str | None:
         cursor = ""
         while True:
             response = await self._look(channel, thread_ts, since, cursor)
-            for message in response.get("messages", ()):
+            for message in _read(response, "messages", list):
                 if _notice_of(message) == notice_id:
                     return str(message["ts"])
             cursor = (response.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
 
-    async def _look(self, channel: str, thread_ts: str | None, since: datetime, cursor: str) -> Mapping[str, Any]:
+    async def _look(self, channel: str, thread_ts: str | None, since: datetime, cursor: str) -> Any:
         options: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": _PAGE}
         if not thread_ts:
             # A thread is read whole; a channel from the time of the attempt on, by Slack's clock rather than ours.
@@ -136,23 +151,29 @@ class SlackMessenger:
             return await self._client.conversations_history(**options)
 
         try:
-            return dict((await self._call(("conversations.history", ""), look)).data)
-        except MessengerBusyError:
-            raise
+            return await self._call(("conversations.history", ""), look)
         except MessengerError as error:
+            if isinstance(error, MessengerBusyError) and not isinstance(error, _ShutOutError):
+                raise
             sentence = f"It cannot be looked up whether the message was posted: {error}"
             raise AmbiguousSendError(sentence, code=error.code) from None
 
     async def open_dm(self, user: str) -> str:
         try:
             response = await self._call(("conversations.open", ""), lambda: self._client.conversations_open(users=user))
+            return _read(_read(response, "channel", dict), "id", str)
         except AmbiguousSendError as error:
-            raise MessengerBusyError(str(error), retry_after=2.0) from None
-        return str(response["channel"]["id"])
+            # Opening it once more opens nothing new.
+            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Any]] = ()) -> None:
         """Answered at least once: an answer whose fate is unclear is given again, which only its reader sees."""
         message = Message(text=say.text, blocks=tuple(map(dict, shown))) if shown else blocks.say(say)
+        failures: tuple[type[Exception], ...] = (
+            *self._transport.not_sent,
+            *self._transport.unclear,
+            UnicodeDecodeError,
+        )
         webhook = AsyncWebhookClient(url, session=self._client.session, retry_handlers=[])
         try:
             response = await webhook.send(
@@ -161,8 +182,8 @@ class SlackMessenger:
                 response_type="ephemeral",
                 replace_original=False,
             )
-        except (*self._transport.not_sent, *self._transport.unclear):
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=2.0) from None
+        except failures:
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         if response.status_code == 429 or response.status_code >= 500:
             raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
         if response.status_code != 200:
@@ -172,7 +193,7 @@ class SlackMessenger:
         response = await self._call(
             ("usergroups.users.list", ""), lambda: self._client.usergroups_users_list(usergroup=group)
         )
-        return frozenset(response["users"])
+        return frozenset(_read(response, "users", list))
 
     async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
         """Send with blocks; where Slack does not take them, as plain text, so that nothing is dropped in silence."""
@@ -185,10 +206,10 @@ class SlackMessenger:
 
     async def _call(self, lane: tuple[str, str], call: Callable[[], Awaitable[Any]]) -> Any:
         bucket = self._buckets.setdefault(lane, _Bucket(burst=5, per_second=self._rate))
-        blocked = bucket.blocked_until - time.monotonic()
-        if blocked > 0:
-            raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
+        bucket.check()
         await asyncio.sleep(bucket.wait())
+        # Another call of this lane may have been told to wait in the meantime.
+        bucket.check()
         try:
             response = await call()
             self._compare_clocks(response.headers)
@@ -196,22 +217,23 @@ class SlackMessenger:
         except SlackApiError as error:
             raise self._explain(error, bucket) from None
         except self._transport.not_sent:
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=2.0) from None
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         except self._transport.unclear:
             raise AmbiguousSendError("Slack's answer was lost.") from None
+        except (AttributeError, ValueError):
+            # slack_sdk takes every answer for a JSON object in UTF-8 (AsyncSlackResponse.validate).
+            raise AmbiguousSendError("Slack's answer could not be read.") from None
 
     def _compare_clocks(self, headers: Mapping[str, Any]) -> None:
         """How far our clock is ahead of Slack's: a look-up that trusted a wrong clock would miss its message."""
         date = {key.lower(): value for key, value in headers.items()}.get("date")
         if isinstance(date, str):
-            with suppress(ValueError):
+            with suppress(ValueError, TypeError):
                 self._ahead = max(self._now() - parsedate_to_datetime(date), timedelta())
 
     def _explain(self, error: SlackApiError, bucket: _Bucket) -> MessengerError:
-        response = error.response
+        response, code = error.response, code_of(error)
         status = getattr(response, "status_code", 200)
-        data = response.data if isinstance(getattr(response, "data", None), dict) else {}
-        code = str(data.get("error", ""))
         if status == 429 or code in ("ratelimited", "rate_limited"):
             wait = _retry_after(response.headers)
             bucket.blocked_until = time.monotonic() + wait
@@ -219,8 +241,22 @@ class SlackMessenger:
         if not code or status >= 500 or code in UNCLEAR:
             return AmbiguousSendError("Slack's answer could not be read.", code=code)
         if code in SHUT:
-            return MessengerBusyError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
+            return _ShutOutError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
         return MessengerError(f"Slack refused: {code}.", code=code)
+
+
+def code_of(error: SlackApiError) -> str:
+    """Slack's word for a refusal; "" where its answer could not be read, and the SDK hands on the bare response."""
+    data = getattr(error.response, "data", None)
+    return str(data.get("error", "")) if isinstance(data, dict) else ""
+
+
+def _read(reply: Any, key: str, kind: type[T]) -> T:
+    """A value of a reply. What says `ok` and lacks what it was asked for may have been done all the same."""
+    value = reply.get(key)
+    if not isinstance(value, kind):
+        raise AmbiguousSendError("Slack's answer could not be read.")
+    return value
 
 
 def _notice_of(message: Mapping[str, Any]) -> str | None:
@@ -232,6 +268,7 @@ def _retry_after(headers: Mapping[str, Any]) -> float:
     lowered = {key.lower(): value for key, value in headers.items()}
     value = lowered.get("retry-after", 1)
     try:
-        return max(float(value[0] if isinstance(value, list) else value), 0.1)
+        # In this order NaN becomes the shortest pause.
+        return min(max(0.1, float(value[0] if isinstance(value, list) else value)), _LONGEST_PAUSE)
     except ValueError:
         return 30.0

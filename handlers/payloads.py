@@ -3,8 +3,6 @@
 Shapes: https://docs.slack.dev/interactivity/implementing-slash-commands and …/reference/interaction-payloads.
 """
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.requests import Actor
@@ -65,11 +63,24 @@ class ActionPayload(_Payload):
         return _actor(self.user, self.team)
 
 
+class Carried(_Payload):
+    """What a form carries from the click that opened it: the button's value, and the response_url (a secret)."""
+
+    value: str
+    url: str
+
+
+class _Input(_Payload):
+    value: str | None = None
+
+
+class _State(_Payload):
+    values: dict[str, dict[str, _Input]] = Field(default_factory=dict)
+
+
 class _View(_Payload):
-    id: str
-    callback_id: str = ""
     private_metadata: str = ""
-    state: dict[str, Any] = Field(default_factory=dict)
+    state: _State = _State()
 
 
 class SubmissionPayload(_Payload):
@@ -85,8 +96,7 @@ class SubmissionPayload(_Payload):
 
     def value(self, block: str, action: str) -> str:
         """What was typed into an input; "" where nothing was."""
-        typed = self.view.state.get("values", {}).get(block, {}).get(action, {}).get("value")
-        return typed if isinstance(typed, str) else ""
+        return self.view.state.values.get(block, {}).get(action, _Input()).value or ""
 
 
 def _actor(user: _Id, team: _Id | None) -> Actor:

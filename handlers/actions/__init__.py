@@ -1,5 +1,6 @@
 """What the buttons do: a table from action to coroutine; every click is answered, also one on an old message."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.domain.approvals import Answer
@@ -12,6 +13,7 @@ from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
 from handlers.commands.jobs import show_page
 from handlers.commands.train import tell_request
+from handlers.grammar import Word, parse_reference, shown
 from handlers.ids import Action, action_of
 from handlers.payloads import ActionPayload
 from handlers.views.blocks import Message
@@ -81,24 +83,23 @@ async def _use_dm(deps: Deps, payload: ActionPayload) -> Say:
 
 
 async def _watch(deps: Deps, payload: ActionPayload) -> Say:
-    provider, index, *words = payload.pressed.value.split("|")
-    asking = _asking(deps, payload, provider, words)
-    said, _ = await watch(deps, asking, int(index) if index.isdecimal() else -1)
+    provider, _, rest = payload.pressed.value.partition("|")
+    index, _, words = rest.partition("|")
+    said, _ = await watch(deps, _asking(deps, payload, provider, words), _number(index, otherwise=-1))
     return said
 
 
 async def _look(deps: Deps, payload: ActionPayload) -> Say:
-    provider, *words = payload.pressed.value.split("|")
+    provider, _, words = payload.pressed.value.partition("|")
     return await inquire(deps, _asking(deps, payload, provider, words), may_publish=True)
 
 
-def _asking(deps: Deps, payload: ActionPayload, provider: str, words: list[str]) -> Asking:
-    wanted = deps.providers.get(provider).arguments.reference
-    named = zip(wanted[len(wanted) - len(words) :], words, strict=False)
+def _asking(deps: Deps, payload: ActionPayload, name: str, words: str) -> Asking:
+    provider = deps.providers.get(shown(name))
     return Asking(
         key=payload.trigger_id or deps.new_id(),
-        provider=provider,
-        words={argument.name: word for argument, word in named},
+        provider=provider.name,
+        words=parse_reference(provider, [Word(text=word) for word in words.split("|")]),
         actor=payload.actor,
         channel=payload.channel.id if payload.channel else payload.actor.user,
         url=payload.response_url,
@@ -108,7 +109,12 @@ def _asking(deps: Deps, payload: ActionPayload, provider: str, words: list[str])
 async def _jobs_page(deps: Deps, payload: ActionPayload) -> Message:
     number, _, query = payload.pressed.value.partition("|")
     place = payload.channel.id if payload.channel else ""
-    return await show_page(deps, query, int(number) if number.isdecimal() else 0, actor=payload.actor, place=place)
+    return await show_page(deps, query, _number(number, otherwise=0), actor=payload.actor, place=place)
+
+
+def _number(text: str, *, otherwise: int) -> int:
+    """The number in a button's value; nothing larger is ever written into one."""
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else otherwise
 
 
 PRESSES: Mapping[Action, Press] = {

@@ -8,12 +8,10 @@ from bot.errors import UsageError
 from bot.ports import Deps, JobFilter
 from bot.usecases.cards import about
 from bot.usecases.inquire import Asking, inquire
-from handlers.grammar import Word, is_job_id, parse_reference, split
+from handlers.grammar import Word, is_job_id, parse_reference, shown, split
 from handlers.payloads import CommandPayload
 from handlers.views import history
 from handlers.views.blocks import Message
-
-MOST_ALIVE = 40
 
 
 async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
@@ -24,11 +22,11 @@ async def answer_status(deps: Deps, payload: CommandPayload, words: Sequence[Wor
     """What stands behind the word `status`."""
     if not words:
         alive = JobFilter(place=payload.channel_id, states=frozenset(JobState) - ENDS)
-        return history.alive(await deps.store.jobs(alive, limit=MOST_ALIVE))
-    first = words[0].text.casefold()
-    if len(words) == 1 and is_job_id(first):
-        return await tell_story(deps, first, payload.actor.team)
-    provider = deps.providers.get(first)
+        return history.alive(await deps.store.jobs(alive, limit=history.MOST_ALIVE + 1))
+    first = words[0].whole().casefold()
+    if is_job_id(first):
+        return await _answer_job(deps, first, words[1:], payload.actor.team)
+    provider = deps.providers.get(shown(first))
     asking = Asking(
         key=payload.trigger_id,
         provider=provider.name,
@@ -38,6 +36,12 @@ async def answer_status(deps: Deps, payload: CommandPayload, words: Sequence[Wor
         url=payload.response_url,
     )
     return await inquire(deps, asking)
+
+
+async def _answer_job(deps: Deps, job_id: str, more: Sequence[Word], team: str) -> Message:
+    if more:
+        raise UsageError(f"`{shown(more[0].whole())}` is one word too many. It goes: `/status {job_id}`.")
+    return await tell_story(deps, job_id, team)
 
 
 async def tell_story(deps: Deps, job_id: str, team: str) -> Message:

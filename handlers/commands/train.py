@@ -8,7 +8,7 @@ from bot.domain.text import code
 from bot.ports import Answered, Asked, Deps
 from bot.usecases.request import request_training
 from handlers.commands.status import answer_status
-from handlers.grammar import Word, parse_train, split
+from handlers.grammar import Word, parse_train, shown, split
 from handlers.ids import Action
 from handlers.payloads import CommandPayload
 from handlers.views import help as help_views
@@ -19,7 +19,7 @@ from handlers.views.words import PHRASES, named
 async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
     """What `/train` answers. Starts nothing by itself: what is kept here is started by the ticks."""
     words = split(payload.typed)
-    first = words[0].text.casefold() if words and not words[0].name else ""
+    first = words[0].whole().casefold() if words else ""
     if not words or first == "help":
         return _help(deps, words[1:])
     if first == "status":
@@ -29,12 +29,12 @@ async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
 
 def _help(deps: Deps, words: Sequence[Word]) -> Message:
     if words:
-        return help_views.about(deps.providers.get(words[0].text.casefold()))
+        return help_views.about(deps.providers.get(shown(words[0].whole())))
     return help_views.overview(deps.providers.configured(), deps.providers.missing())
 
 
 async def _request(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
-    provider = deps.providers.get(words[0].name or words[0].text.casefold())
+    provider = deps.providers.get(shown(words[0].whole()))
     wish = parse_train(provider, words[1:])
     request = TrainRequest(
         request_key=payload.trigger_id,

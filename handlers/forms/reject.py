@@ -4,24 +4,22 @@
 that starts in a handler, in a task that the app holds, so that the ack does not wait for it.
 """
 
-import json
 import logging
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.approvals import Answer
+from bot.domain.approvals import Answer, Outcome
 from bot.domain.changes import NOTHING, Say
 from bot.ports import Click, Deps
 from bot.usecases.decide import decide, may_answer
 from bot.usecases.moves import tell_person
-from handlers.ids import Action, Callback
-from handlers.payloads import ActionPayload, SubmissionPayload
-from handlers.views.blocks import Block, section
+from handlers.ids import Action
+from handlers.messenger import code_of
+from handlers.payloads import ActionPayload, Carried, SubmissionPayload
+from handlers.views.forms import MOST_REASON, REASON, reason_form
 
 log = logging.getLogger(__name__)
-REASON = "reason"
-MOST_REASON = 500
 
 
 async def press_reject(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
@@ -35,55 +33,33 @@ async def press_reject(deps: Deps, client: AsyncWebClient, payload: ActionPayloa
 
 
 async def _open(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> None:
-    form = reason_form(payload.pressed.value, payload.response_url)
+    carried = Carried(value=payload.pressed.value, url=payload.response_url)
+    is_open = False
     try:
-        await client.views_open(trigger_id=payload.trigger_id, view=form)
-    except (SlackApiError, OSError, TimeoutError) as error:
-        code = error.response.get("error", "") if isinstance(error, SlackApiError) else type(error).__name__
-        log.warning("the form did not open: %s", code)
-        await _offer_the_button_again(deps, payload)
+        await client.views_open(trigger_id=payload.trigger_id, view=reason_form(carried.model_dump_json()))
+        is_open = True
+    except SlackApiError as error:
+        log.warning("the form did not open: %s", code_of(error))
+    finally:
+        # Whatever else it was, the connection or Slack's answer, is logged by who holds the task.
+        if not is_open:
+            await _offer_the_button_again(deps, payload)
 
 
 async def _offer_the_button_again(deps: Deps, payload: ActionPayload) -> None:
-    """The trigger had run out: a fresh button, seen only by who pressed, brings a fresh trigger."""
+    """A fresh button, seen only by who pressed, brings a fresh trigger."""
     if not payload.response_url:
         return
-    button = {"label": "Reject …", "action": Action.REJECT.value, "value": payload.pressed.value}
-    body = {"text": "Slack was too slow to open the form. Press once more:", "buttons": [button]}
+    button = {"label": "Reject", "action": Action.REJECT.value, "value": payload.pressed.value}
+    body = {"text": "Slack did not open the form in time. Please press once more:", "buttons": [button]}
     await deps.store.tell([tell_person(deps, payload.response_url, body)])
     deps.nudge("deliver")
 
 
-def reason_form(value: str, url: str) -> Block:
-    """The form; it carries what the button carried, and where to answer."""
-    return {
-        "type": "modal",
-        "callback_id": Callback.REJECT_REASON.value,
-        "private_metadata": json.dumps({"value": value, "url": url}),
-        "title": {"type": "plain_text", "text": "Reject"},
-        "submit": {"type": "plain_text", "text": "Reject"},
-        "close": {"type": "plain_text", "text": "Back"},
-        "blocks": [
-            {
-                "type": "input",
-                "block_id": REASON,
-                "label": {"type": "plain_text", "text": "Why?"},
-                "hint": {"type": "plain_text", "text": "Everybody who sees the card can read it."},
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": REASON,
-                    "multiline": True,
-                    "max_length": MOST_REASON,
-                },
-            }
-        ],
-    }
-
-
 async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
-    """Reject with the reason that was typed."""
-    carried = json.loads(payload.view.private_metadata or "{}")
-    prompt_id, _, digest = str(carried.get("value", "")).partition("|")
+    """Reject with the reason that was typed. NOTHING is left to say once the rejection stands."""
+    carried = Carried.model_validate_json(payload.view.private_metadata)
+    prompt_id, _, digest = carried.value.partition("|")
     click = Click(
         id=deps.new_id(),
         prompt_id=prompt_id,
@@ -92,16 +68,15 @@ async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
         actor=payload.actor,
         at=deps.now(),
         reason=payload.value(REASON, REASON).strip()[:MOST_REASON],
-        url=str(carried.get("url", "")),
+        url=carried.url,
     )
-    return await decide(deps, click)
+    said = await decide(deps, click)
+    return NOTHING if await _stands(deps, click) else said
 
 
-def told(text: str) -> Block:
-    """The form turned into an answer."""
-    return {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": "Reject"},
-        "close": {"type": "plain_text", "text": "Close"},
-        "blocks": [section(text)],
-    }
+async def _stands(deps: Deps, click: Click) -> bool:
+    """Is what this person answered now the answer that is kept?"""
+    prompt = await deps.store.prompt(click.prompt_id)
+    if prompt is None or prompt.outcome is not Outcome.ANSWERED:
+        return False
+    return (prompt.answer, prompt.actor) == (click.answer, click.actor)

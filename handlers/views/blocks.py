@@ -4,12 +4,13 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks and the message that b
 a message); the budgets below stay under them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.changes import Button, Say
 from bot.domain.text import cut
+from handlers.marks import clipped, tamed
 
 Block = dict[str, Any]
 
@@ -34,67 +35,81 @@ class Message:
     blocks: tuple[Block, ...] = ()
 
     def plain(self) -> str:
-        """What is sent when Slack refuses the blocks."""
-        return cut(self.text, MOST_PLAIN)
+        """Everything that can be read of it: what is sent when Slack refuses the blocks."""
+        return clipped("\n".join(dict.fromkeys([self.text, *_readable(self.blocks)])), MOST_PLAIN)
 
 
-def message(text: str, blocks: Iterable[Block]) -> Message:
-    """A message within all limits; what does not fit is said to be missing."""
+def message(text: str, shown: Iterable[Block], last: Sequence[Block] = ()) -> Message:
+    """A message within all limits. What does not fit is said to be missing; `last` is never left out."""
     kept: list[Block] = []
-    left = MOST_TOTAL
-    for block in blocks:
+    more = context(["Something more did not fit into this message."])
+    left = MOST_TOTAL - _weight([*last, more])
+    for block in shown:
         left -= _weight(block)
-        if left < 0 or len(kept) == MOST_BLOCKS - 1:
-            kept.append(context(["Something more did not fit into this message."]))
+        if left < 0 or len(kept) + len(last) == MOST_BLOCKS - 1:
+            kept.append(more)
             break
         kept.append(block)
-    return Message(text=cut(text, MOST_PLAIN), blocks=tuple(kept))
+    return Message(text=clipped(tamed(text), MOST_PLAIN) or "…", blocks=(*kept, *last))
 
 
-def section(text: str, fields: Sequence[tuple[str, str]] = ()) -> Block:
-    """A paragraph, and pairs of a label and a text in two columns."""
-    block: Block = {"type": "section", "text": _mrkdwn(cut(text, MOST_TEXT))}
-    if fields:
-        block["fields"] = [_mrkdwn(cut(f"*{label}*\n{value}", MOST_FIELD)) for label, value in fields[:MOST_FIELDS]]
-    return block
+def section(text: str) -> Block:
+    """A paragraph."""
+    return {"type": "section", "text": _mrkdwn(text, MOST_TEXT)}
+
+
+def lines(texts: Iterable[str]) -> list[Block]:
+    """Lines below each other, in as few paragraphs as hold them."""
+    paragraphs: list[str] = []
+    for text in texts:
+        if paragraphs and len(paragraphs[-1]) + len(text) < MOST_TEXT:
+            paragraphs[-1] += f"\n{text}"
+        else:
+            paragraphs.append(text)
+    return [section(paragraph) for paragraph in paragraphs]
+
+
+def columns(pairs: Sequence[tuple[str, str]]) -> list[Block]:
+    """Labels with their texts in two columns; all of them, in as many blocks as it takes."""
+    fields = [_mrkdwn(f"*{label}*\n{text}", MOST_FIELD) for label, text in pairs]
+    groups = [fields[start : start + MOST_FIELDS] for start in range(0, len(fields), MOST_FIELDS)]
+    return [{"type": "section", "fields": group} for group in groups]
 
 
 def context(texts: Sequence[str]) -> Block:
     """Small print."""
-    return {"type": "context", "elements": [_mrkdwn(cut(text, MOST_TEXT)) for text in texts[:MOST_CONTEXT]]}
+    return {"type": "context", "elements": [_mrkdwn(text, MOST_TEXT) for text in texts[:MOST_CONTEXT]]}
 
 
-def buttons(elements: Sequence[Block], block_id: str | None = None) -> Block:
-    block: Block = {"type": "actions", "elements": list(elements[:MOST_BUTTONS])}
-    return {**block, "block_id": block_id} if block_id else block
+def buttons(elements: Sequence[Block]) -> Block:
+    return {"type": "actions", "elements": list(elements[:MOST_BUTTONS])}
 
 
 def button(label: str, action: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
     """A button. `style` is "primary" or "danger"; `confirm` asks once more."""
-    block: Block = {
-        "type": "button",
-        "text": {"type": "plain_text", "text": cut(label, MOST_LABEL)},
-        "action_id": action,
-        "value": cut(value, MOST_VALUE),
-    }
+    block: Block = {"type": "button", "text": plain_text(label, MOST_LABEL), "action_id": action, "value": value}
     return {**block, **({"style": style} if style else {}), **({"confirm": confirm} if confirm else {})}
 
 
 def confirmation(title: str, text: str, yes: str) -> Block:
     return {
-        "title": {"type": "plain_text", "text": cut(title, 100)},
-        "text": _mrkdwn(cut(text, 300)),
-        "confirm": {"type": "plain_text", "text": cut(yes, 30)},
-        "deny": {"type": "plain_text", "text": "Back"},
+        "title": plain_text(title, 100),
+        "text": _mrkdwn(text, 300),
+        "confirm": plain_text(yes, 30),
+        "deny": plain_text("Back", 30),
     }
 
 
+def plain_text(text: str, most: int) -> Block:
+    """A text in which nothing is a mark."""
+    return {"type": "plain_text", "text": cut(text, most)}
+
+
 def say(answer: Say) -> Message:
-    """An answer that one person sees."""
-    shown = [section(answer.text)] if answer.text else []
-    if answer.buttons:
-        shown.append(buttons([_say_button(one, place) for place, one in enumerate(answer.buttons)]))
-    return message(answer.text, shown)
+    """An answer that one person sees. A button that carries more than Slack takes is left out, not cut."""
+    pressable = [one for one in answer.buttons if len(one.value) <= MOST_VALUE]
+    last = [buttons([_say_button(one, place) for place, one in enumerate(pressable)])] if pressable else []
+    return message(answer.text, [section(answer.text)] if answer.text else [], last)
 
 
 def say_text(text: str) -> Message:
@@ -107,15 +122,27 @@ def _say_button(one: Button, place: int) -> Block:
     return button(one.label, action, one.value, style="primary" if one.is_primary else "")
 
 
-def _mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text or " "}
+def _mrkdwn(text: str, most: int) -> Block:
+    """`verbatim`: an address or a name in the text becomes no link (…/composition-objects/text-object)."""
+    return {"type": "mrkdwn", "text": clipped(tamed(text), most) or "…", "verbatim": True}
 
 
-def _weight(block: Block) -> int:
-    texts = [block.get("text", {}), *block.get("fields", ()), *block.get("elements", ())]
-    return sum(_length(text) for text in texts)
+def _weight(part: Any) -> int:
+    """Characters of text in blocks, those of buttons and their confirmations too."""
+    return sum(len(text) for text in _texts(part))
 
 
-def _length(part: Block) -> int:
-    text = part.get("text", "")
-    return len(text) if isinstance(text, str) else len(text.get("text", ""))
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from [value] if key == "text" and isinstance(value, str) else _texts(value)
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _texts(each)
+
+
+def _readable(shown: Iterable[Block]) -> Iterator[str]:
+    """The texts of blocks without what stands on their buttons: in a plain text nothing can be pressed."""
+    for block in shown:
+        if block["type"] != "actions":
+            yield from _texts(block)

@@ -1,18 +1,21 @@
-"""The card of a job, the lines in its thread, and the questions to people."""
+"""The card of a job, and the lines in its thread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 
-from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject
 from bot.domain.changes import Button
 from bot.domain.contents import Card, Content, Line, Note, Question
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus
-from bot.domain.text import code, cut, escape
-from handlers.ids import Action, action_id
+from bot.domain.text import code
+from handlers.ids import Action
+from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import PHRASES, because, by, named, sign, when
+from handlers.views.prompts import question
+from handlers.views.words import PHRASES, moved, named, person, sign, verbatim
 
 _CELLS = 20
+_SPEAKS_IN = AT_SERVICE | {JobState.OFFERED, JobState.DONE}
+"""States in which the card shows what the service said last."""
 
 
 def render(content: Content) -> Message:
@@ -31,59 +34,47 @@ def note(content: Note) -> Message:
 def card(content: Card) -> Message:
     """The one card of a job."""
     job = content.job
-    text = f"{named(content.title, job)}: {PHRASES[job.state]}"
-    shown = [blocks.section(f"{sign(job.state)} *{named(content.title, job)}*\n{_headline(content)}", _fields(job))]
-    shown += [blocks.section(text) for text in _middle(job)]
-    small = [f"Training {code(job.id)}", *(escape(text) for text in content.notes)]
-    shown.append(blocks.context(small))
-    if content.buttons:
-        shown.append(blocks.buttons([_card_button(one) for one in content.buttons]))
-    return blocks.message(text, shown)
-
-
-def _headline(content: Card) -> str:
-    phrase = PHRASES[content.job.state]
-    last = content.last
-    if last is None:
-        return f"*{phrase}*"
-    return f"*{phrase}*{by(last) if last.old else ''}{because(last) and '.' + because(last)}"
+    name = named(content.title, job)
+    move = moved(content.last) if content.last else f"*{PHRASES[job.state]}*"
+    shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(job))]
+    shown += blocks.lines([*_said(job), *_warnings(job)])
+    last = [blocks.context([f"Training {code(job.id)}", *(foreign(note, 800) for note in content.notes)])]
+    last += [blocks.buttons([_card_button(one) for one in content.buttons])] if content.buttons else []
+    return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)
 
 
 def _fields(job: Job) -> list[tuple[str, str]]:
-    fields = [("Asked by", f"<@{job.request.actor.user}>")]
-    if job.plan is not None:
-        fields += [(escape(label), escape(cut(value, 200))) for label, value in job.plan.summary]
-        fields += _data_fields(job)
-    return fields
+    facts = [*job.plan.summary, *_data(job)] if job.plan else []
+    return [("Asked by", person(job.request.actor)), *((foreign(label, 80), foreign(fact)) for label, fact in facts)]
 
 
-def _data_fields(job: Job) -> list[tuple[str, str]]:
+def _data(job: Job) -> Iterator[tuple[str, str]]:
     payload = job.plan.payload if job.plan else None
-    if payload is None:
-        return []
-    rows = f"{payload.rows:,} rows, SHA-256 {code(payload.sha256[:12])}"
-    facts = [(escape(label), escape(cut(value, 200))) for label, value in payload.facts.items()]
-    return [("Data", f"{code(payload.name)}\n{rows}"), *facts]
+    if payload is not None:
+        yield "Data", f"{payload.name} ({payload.rows:,} rows, SHA-256 {payload.sha256[:12]})"
+        yield from payload.facts.items()
 
 
-def _middle(job: Job) -> list[str]:
-    """What the service says, and the warnings of the check."""
-    status = job.look.status
+def _warnings(job: Job) -> Iterator[str]:
     warnings = job.plan.payload.warnings if job.plan and job.plan.payload else ()
-    texts = (
-        [_said(status)] if status is not None and job.state in (*AT_SERVICE, JobState.OFFERED, JobState.DONE) else []
-    )
-    return [*texts, *(f":warning: Warning: {escape(cut(warning, 500))}" for warning in warnings[:5])]
+    return (f":warning: Warning: {foreign(warning, 500)}" for warning in warnings)
 
 
-def _said(status: RemoteStatus) -> str:
+def _said(job: Job) -> Iterator[str]:
     """The service's own word, its progress, and a line per part."""
-    word = f"The service says {code(status.word)}" if status.word else "The service has not said anything yet"
-    bar = f"\n{progress_bar(status.progress)}" if status.progress is not None else ""
-    detail = f". {escape(status.detail)}" if status.detail else ""
-    parts = "".join(f"\n• {escape(label)}: {code(word_)}" for label, word_ in status.parts)
-    metrics = "".join(f"\n• {escape(key)}: {escape(cut(str(value), 200))}" for key, value in status.metrics.items())
-    return f"{word}{detail}{bar}{parts}{metrics}"
+    status = job.look.status
+    if status is None or job.state not in _SPEAKS_IN:
+        return
+    yield _word(status)
+    if status.progress is not None:
+        yield progress_bar(status.progress)
+    yield from (f"• {foreign(label, 80)}: {verbatim(word)}" for label, word in status.parts)
+    yield from (f"• {foreign(key, 80)}: {foreign(str(value), 200)}" for key, value in status.metrics.items())
+
+
+def _word(status: RemoteStatus) -> str:
+    word = f"The service says {verbatim(status.word)}" if status.word else "The service has not said anything yet"
+    return f"{word}. {foreign(status.detail, 500)}" if status.detail else f"{word}."
 
 
 def progress_bar(percent: float) -> str:
@@ -102,107 +93,7 @@ def _card_button(one: Button) -> Block:
 def line(content: Line) -> Message:
     """One move in the thread; an end mentions who asked, and stands in the channel too."""
     job, move = content.job, content.transition
-    phrase = f"{sign(move.new)} *{PHRASES[move.new]}*{by(move) if move.old else ''}.{because(move)}"
+    text = f"{sign(move.new)} {moved(move)}"
     if content.is_end:
-        phrase = f"<@{job.request.actor.user}> {named(content.title, job)}: {phrase}"
-    return blocks.message(phrase, [blocks.section(phrase)])
-
-
-_HEADINGS: Mapping[Subject, str] = {
-    Subject.START: "May this training start?",
-    Subject.PROMOTE: "May the trained model go live?",
-    Subject.DID_START: "Did this training start?",
-    Subject.DID_SWITCH: "Was the switch applied?",
-    Subject.GO_ON: "Shall this training be watched any longer?",
-}
-
-_LABELS: Mapping[Answer, str] = {
-    Answer.APPROVE: "Approve",
-    Answer.REJECT: "Reject",
-    Answer.RUNS: "It runs",
-    Answer.AGAIN: "Start again",
-    Answer.GIVE_UP: "Give up",
-    Answer.APPLIED: "It was applied",
-    Answer.NOT_APPLIED: "It was not",
-    Answer.KEEP: "Keep watching",
-}
-
-_STYLES: Mapping[Answer, str] = {Answer.APPROVE: "primary", Answer.REJECT: "danger"}
-
-
-def question(content: Question) -> Message:
-    """A prompt with exactly what it is about; without buttons once it is closed."""
-    job, prompt = content.job, content.prompt
-    heading = _HEADINGS[prompt.subject]
-    text = f"{named(content.title, job)}: {heading}"
-    facts = [(escape(label), escape(cut(value, 300))) for label, value in content.facts]
-    about = f":raised_hand: *{heading}*\n{named(content.title, job)}, training {code(job.id)}"
-    shown = [blocks.section(about, _asked(job, facts))]
-    shown.append(blocks.section(escape(content.consequence)))
-    shown.append(_ending(prompt) if prompt.outcome is not Outcome.OPEN else _answers(content))
-    shown.append(blocks.context([_who(prompt, job)]))
-    return blocks.message(text if prompt.outcome is Outcome.OPEN else f"{text} {_outcome(prompt)}", shown)
-
-
-def _asked(job: Job, facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [("Asked by", f"<@{job.request.actor.user}>"), *facts]
-
-
-def _answers(content: Question) -> Block:
-    prompt = content.prompt
-    value = f"{prompt.id}|{prompt.digest}"
-    return blocks.buttons([_answer_button(answer, value, content) for answer in ANSWERS[prompt.subject]])
-
-
-def _answer_button(answer: Answer, value: str, content: Question) -> Block:
-    confirm = None
-    if answer is Answer.APPROVE and content.prompt.subject is Subject.PROMOTE:
-        confirm = blocks.confirmation("Switch the model?", escape(content.consequence), "Approve the switch")
-    if answer is Answer.AGAIN:
-        risk = "If the first start took effect, two trainings run."
-        confirm = blocks.confirmation("Start once more?", risk, "Start again")
-    return blocks.button(_LABELS[answer], _action(answer), value, style=_STYLES.get(answer, ""), confirm=confirm)
-
-
-def _action(answer: Answer) -> str:
-    """Approve and Reject have actions of their own; the rest are answers."""
-    if answer in (Answer.APPROVE, Answer.REJECT):
-        return action_id(Action(answer.value))
-    return action_id(Action.ANSWER, answer.value)
-
-
-def _ending(prompt: Prompt) -> Block:
-    return blocks.section(f"*{_outcome(prompt)}*")
-
-
-_OUTCOMES: Mapping[Answer, str] = {
-    Answer.APPROVE: "Approved",
-    Answer.REJECT: "Rejected",
-    Answer.RUNS: "Answered: it runs",
-    Answer.AGAIN: "Answered: start again",
-    Answer.GIVE_UP: "Given up",
-    Answer.APPLIED: "Answered: it was applied",
-    Answer.NOT_APPLIED: "Answered: it was not applied",
-    Answer.KEEP: "Answered: keep watching",
-}
-
-
-def _outcome(prompt: Prompt) -> str:
-    if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
-        reason = f" Reason: {escape(prompt.reason)}" if prompt.reason else ""
-        return f"{_OUTCOMES[prompt.answer]} by <@{prompt.actor.user}>.{reason}"
-    if prompt.outcome is Outcome.EXPIRED:
-        return "Expired: nobody answered in time, and nothing was done."
-    return f"Closed. {escape(prompt.reason)}"
-
-
-def _who(prompt: Prompt, job: Job) -> str:
-    """Who may answer, as the rule says; without approvers, the key that names them."""
-    if prompt.subject not in GATES:
-        return f"<@{job.request.actor.user}> or an approver can answer."
-    if not prompt.rule.approvers:
-        return "Nobody may approve here yet: the setting `SWITCHYARD_APPROVALS__APPROVERS` is empty."
-    people = [f"<@{id_}>" for id_ in prompt.rule.people] + [f"<!subteam^{id_}>" for id_ in prompt.rule.groups]
-    own = "" if prompt.rule.may_approve_own else f" <@{job.request.actor.user}> asked for it and may not."
-    until = f" Until {when(prompt.expires_at)}." if prompt.expires_at else ""
-    return f"May decide: {', '.join(people)}.{own}{until}"
+        text = f"{person(job.request.actor)} {named(content.title, job)}: {text}"
+    return blocks.message(text, [blocks.section(text)])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from bot.domain.arguments import Argument, usage
-from bot.domain.text import escape
 from bot.ports import Gate, Provider
 from handlers.views import blocks
 from handlers.views.blocks import Message
@@ -19,9 +18,9 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
     """All services, configured or not."""
     shown = [blocks.section("*What can be trained here*")]
     for name, provider in providers.items():
-        line, example = (escape(text) for text in (usage(name, provider.arguments), provider.arguments.examples[0]))
+        line, example = usage(name, provider.arguments), provider.arguments.examples[0]
         shown.append(blocks.section(f"*{provider.title}*: `{line}`\nFor example `{example}`"))
-    shown += [blocks.context([f"{name}: {escape(sentence)}"]) for name, sentence in missing.items()]
+    shown += [blocks.context([f"{name}: {sentence}"]) for name, sentence in missing.items()]
     shown.append(
         blocks.section(
             "`/train help PROVIDER` explains one service. `/train-status` lists what is alive in this channel, "
@@ -35,14 +34,13 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
 def about(provider: Provider) -> Message:
     """One service: its arguments, its examples, its gate."""
     arguments = provider.arguments
-    words = [*arguments.positionals, *arguments.options]
-    lines = [_line(argument) for argument in words]
-    lines += [f"• `{escape(family.label)}`: {escape(family.what)}" for family in arguments.families]
-    examples = "\n".join(f"`{escape(example)}`" for example in arguments.examples)
+    words = [_line(argument) for argument in (*arguments.positionals, *arguments.options)]
+    words += [f"• `{family.label}`: {family.what}" for family in arguments.families]
+    examples = "\n".join(f"`{example}`" for example in (*arguments.examples, arguments.reference_example))
     shown = [
-        blocks.section(f"*{provider.title}*\n`{escape(usage(provider.name, arguments))}`"),
-        blocks.section("\n".join(lines)),
-        blocks.section(f"*Examples*\n{examples}\n`{escape(arguments.reference_example)}`"),
+        blocks.section(f"*{provider.title}*\n`{usage(provider.name, arguments)}`"),
+        *blocks.lines(words),
+        blocks.section(f"*Examples*\n{examples}"),
         blocks.context([_GATES[provider.powers.gate]]),
     ]
     return blocks.message(f"How to train with {provider.title}", shown)
@@ -50,4 +48,4 @@ def about(provider: Provider) -> Message:
 
 def _line(argument: Argument) -> str:
     choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
-    return f"• `{escape(argument.label)}`: {escape(argument.what)}{escape(choices)}"
+    return f"• `{argument.label}`: {argument.what}.{choices}"

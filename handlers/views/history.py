@@ -1,16 +1,23 @@
 """Lists of jobs and the story of one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.domain.approvals import Outcome, Prompt
 from bot.domain.jobs import Job, Transition
-from bot.domain.text import code, cut, escape
+from bot.domain.text import code
 from handlers.ids import Action, action_id
+from handlers.marks import foreign
 from handlers.views import blocks
-from handlers.views.blocks import Message
-from handlers.views.words import PHRASES, because, by, sign, when
+from handlers.views.blocks import Block, Message
+from handlers.views.prompts import HEADINGS, outcome
+from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
 
 PAGE = 10
+MOST_ALIVE = 40
+MOST_QUERY = 1500
+"""A longer one would not fit into the button that turns the page."""
+
+_MOST_MOVES = 30
 
 
 def job_line(job: Job) -> str:
@@ -18,56 +25,68 @@ def job_line(job: Job) -> str:
     progress = job.look.status.progress if job.look.status else None
     share = f" {progress:.0f} %" if progress is not None and not job.has_ended else ""
     return (
-        f"{sign(job.state)} {code(job.id)} *{escape(job.request.provider)}* {code(cut(job.request.model, 80))}: "
-        f"{PHRASES[job.state]}{share}, <@{job.request.actor.user}>, {when(job.created_at)}"
+        f"{sign(job.state)} {code(job.id)} *{foreign(job.request.provider, 40)}* {verbatim(job.request.model)}: "
+        f"{PHRASES[job.state]}{share}, {person(job.request.actor)}, {when(job.created_at)}"
     )
 
 
 def alive(jobs: Sequence[Job]) -> Message:
-    """The answer to `/status`."""
+    """The answer to `/status`; of more than MOST_ALIVE jobs the newest are shown."""
     if not jobs:
         return blocks.say_text("No training is alive in this channel. `/train help` shows how to start one.")
-    shown = [blocks.section(f"*Alive in this channel: {len(jobs)}*"), *(blocks.section(job_line(job)) for job in jobs)]
-    return blocks.message(f"{len(jobs)} trainings are alive in this channel.", shown)
+    count = f"more than {MOST_ALIVE}" if len(jobs) > MOST_ALIVE else str(len(jobs))
+    shown = [blocks.section(f"*Alive in this channel: {count}*")]
+    shown += [blocks.section(job_line(job)) for job in jobs[:MOST_ALIVE]]
+    more = [blocks.context(["`/jobs alive` turns the pages of all of them."])] if len(jobs) > MOST_ALIVE else []
+    return blocks.message(f"Trainings alive in this channel: {count}", shown, more)
 
 
 def page(jobs: Sequence[Job], *, query: str, number: int, has_more: bool) -> Message:
     """One page of `/jobs`; `query` is what was typed, so that the next page asks the same."""
-    if not jobs:
+    if not jobs and not number:
         return blocks.say_text("No training fits. `/jobs all` lists every one, newest first.")
     shown = [blocks.section(f"*Trainings, newest first* (page {number + 1})")]
-    shown += [blocks.section(job_line(job)) for job in jobs]
-    turns = [("Newer", number - 1)] if number else []
-    turns += [("Older", number + 1)] if has_more else []
-    if turns:
-        elements = [
-            blocks.button(label, action_id(Action.JOBS_PAGE, str(to)), f"{to}|{cut(query, 1500)}")
-            for label, to in turns
-        ]
-        shown.append(blocks.buttons(elements))
-    return blocks.message(f"{len(jobs)} trainings", shown)
+    shown += [blocks.section(job_line(job)) for job in jobs] or [blocks.section("There are no more.")]
+    turns = list(_turns(query, number, has_more=has_more))
+    return blocks.message(f"Trainings: {len(jobs)}", shown, [blocks.buttons(turns)] if turns else [])
+
+
+def _turns(query: str, number: int, *, has_more: bool) -> Iterator[Block]:
+    """The buttons to the pages beside this one."""
+    for label, to, is_there in (("Newer", number - 1, number > 0), ("Older", number + 1, has_more)):
+        if is_there:
+            yield blocks.button(label, action_id(Action.JOBS_PAGE, str(to)), f"{to}|{query}")
 
 
 def story(job: Job, transitions: Sequence[Transition], prompts: Sequence[Prompt], title: str) -> Message:
-    """Everything that is kept of one job: its moves, its data, who decided what."""
-    heading = f"{sign(job.state)} *{title} {code(job.request.model)}*: {PHRASES[job.state]}"
-    facts = [f"Asked by <@{job.request.actor.user}>, {when(job.created_at)}, training {code(job.id)}"]
-    facts += [f"{escape(label)}: {escape(cut(value, 300))}" for label, value in (job.plan.summary if job.plan else ())]
+    """Everything that is kept of one job: its data, who decided what, its moves."""
+    name = named(title, job)
+    shown = [blocks.section(f"{sign(job.state)} *{name}*: {PHRASES[job.state]}")]
+    shown += blocks.lines(_facts(job))
+    shown += blocks.lines(_decision(prompt) for prompt in prompts if prompt.outcome is Outcome.ANSWERED)
+    shown += blocks.lines(_moves(transitions))
+    return blocks.message(f"{name}: {PHRASES[job.state]}", shown)
+
+
+def _facts(job: Job) -> Iterator[str]:
+    yield f"Asked by {person(job.request.actor)}, {when(job.created_at)}, training {code(job.id)}"
+    if job.plan:
+        yield from (f"{foreign(label, 80)}: {foreign(value)}" for label, value in job.plan.summary)
     if job.plan and job.plan.payload:
         payload = job.plan.payload
-        facts.append(f"Data: {code(payload.name)}, {payload.rows:,} rows, SHA-256 {code(payload.sha256)}")
+        yield f"Data: {verbatim(payload.name)}, {payload.rows:,} rows, SHA-256 {code(payload.sha256)}"
     if job.remote_id:
-        facts.append(f"At the service: {code(job.remote_id)}")
+        yield f"At the service: {verbatim(job.remote_id, 200)}"
     if job.look.error:
-        facts.append(escape(job.look.error))
-    moves = [f"{when(one.at)} *{PHRASES[one.new]}*{by(one)}.{because(one)}" for one in transitions]
-    shown = [blocks.section(heading), blocks.section("\n".join(facts)), *(blocks.section(move) for move in moves)]
-    shown += [blocks.section(_decision(prompt)) for prompt in prompts if prompt.outcome is Outcome.ANSWERED]
-    return blocks.message(f"{title} {job.request.model}: {PHRASES[job.state]}", shown)
+        yield foreign(job.look.error, 800)
 
 
 def _decision(prompt: Prompt) -> str:
-    who = f"<@{prompt.actor.user}>" if prompt.actor else "somebody"
-    answer = prompt.answer.value.replace("_", " ") if prompt.answer else ""
-    reason = f": {escape(prompt.reason)}" if prompt.reason else ""
-    return f"Asked “{prompt.subject.value.replace('_', ' ')}”, {who} answered *{answer}*{reason}"
+    return f"*{HEADINGS[prompt.subject]}* {outcome(prompt)}"
+
+
+def _moves(transitions: Sequence[Transition]) -> Iterator[str]:
+    hidden = len(transitions) - _MOST_MOVES
+    if hidden > 0:
+        yield f"… {hidden} earlier moves are left out."
+    yield from (f"{when(one.at)} {moved(one, 200)}" for one in transitions[-_MOST_MOVES:])

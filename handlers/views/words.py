@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.jobs import Job, JobState, Transition
-from bot.domain.text import code, escape
+from bot.domain.requests import Actor
+from bot.domain.text import code, cut
+from handlers.marks import foreign, in_one_line
 
 PHRASES: Mapping[JobState, str] = {
     JobState.CHECKING: "being checked, nothing is sent yet",
@@ -49,22 +51,30 @@ def sign(state: JobState) -> str:
     return SIGNS.get(state, ":hourglass_flowing_sand:")
 
 
+def verbatim(text: str, most: int = 80) -> str:
+    """A word from outside, as code."""
+    return code(cut(in_one_line(text), most))
+
+
 def named(title: str, job: Job) -> str:
     """A training as people name it."""
-    return f"{title} {code(job.request.model)}"
+    return f"{title} {verbatim(job.request.model)}"
 
 
-def by(transition: Transition) -> str:
-    """Who did it, in Slack's markup; nothing for Switchyard itself."""
-    return f" by <@{transition.actor.user}>" if transition.actor.user else ""
+def person(actor: Actor) -> str:
+    """Somebody, in Slack's markup."""
+    return f"<@{actor.user}>" if actor.user else "Switchyard"
 
 
-def because(transition: Transition) -> str:
-    """The reason, as a sentence of its own."""
-    reason = transition.reason.strip()
-    if not reason:
-        return ""
-    return f" {escape(reason[:1].upper() + reason[1:])}{'' if reason.endswith(('.', '!', '?', '…')) else '.'}"
+def moved(move: Transition, most: int = 800) -> str:
+    """One move: the new state, who brought it about, and the reason of at most so many characters."""
+    who = f" by {person(move.actor)}" if move.old and move.actor.user else ""
+    reason = foreign(move.reason.strip(), most)
+    return f"*{PHRASES[move.new]}*{who}{f'. {_as_sentence(reason)}' if reason else ''}"
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', '…')) else '.'}"
 
 
 def when(at: datetime) -> str:

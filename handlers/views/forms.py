@@ -1,0 +1,43 @@
+"""Forms, as Slack shows them in a modal."""
+
+from handlers.ids import Callback
+from handlers.views.blocks import Block, plain_text, section
+
+REASON = "reason"
+MOST_REASON = 500
+
+
+def reason_form(carried: str) -> Block:
+    """Why is it rejected? `carried` comes back with what is typed; it takes 3,000 characters."""
+    return {
+        "type": "modal",
+        "callback_id": Callback.REJECT_REASON.value,
+        "private_metadata": carried,
+        "title": plain_text("Reject", 24),
+        "submit": plain_text("Reject", 24),
+        "close": plain_text("Back", 24),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": REASON,
+                "label": plain_text("Why?", 2000),
+                "hint": plain_text("Everybody who sees the card can read it.", 2000),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": REASON,
+                    "multiline": True,
+                    "max_length": MOST_REASON,
+                },
+            }
+        ],
+    }
+
+
+def told(text: str) -> Block:
+    """A form turned into an answer."""
+    return {
+        "type": "modal",
+        "title": plain_text("Switchyard", 24),
+        "close": plain_text("Close", 24),
+        "blocks": [section(text)],
+    }

@@ -1,0 +1,112 @@
+"""The questions to people, with exactly what an answer is about."""
+
+from collections.abc import Mapping
+
+from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject
+from bot.domain.contents import Question
+from bot.domain.jobs import Job
+from bot.domain.text import code
+from handlers.ids import Action, action_id
+from handlers.marks import foreign
+from handlers.views import blocks
+from handlers.views.blocks import Block, Message
+from handlers.views.words import named, person, when
+
+HEADINGS: Mapping[Subject, str] = {
+    Subject.START: "May this training start?",
+    Subject.PROMOTE: "May the trained model go live?",
+    Subject.DID_START: "Did this training start?",
+    Subject.DID_SWITCH: "Was the switch applied?",
+    Subject.GO_ON: "Shall this training be watched any longer?",
+}
+
+_LABELS: Mapping[Answer, str] = {
+    Answer.APPROVE: "Approve",
+    Answer.REJECT: "Reject",
+    Answer.RUNS: "It runs",
+    Answer.AGAIN: "Start again",
+    Answer.GIVE_UP: "Give up",
+    Answer.APPLIED: "It was applied",
+    Answer.NOT_APPLIED: "It was not",
+    Answer.KEEP: "Keep watching",
+}
+
+_OUTCOMES: Mapping[Answer, str] = {
+    Answer.APPROVE: "Approved",
+    Answer.REJECT: "Rejected",
+    Answer.RUNS: "Answered: it runs",
+    Answer.AGAIN: "Answered: start again",
+    Answer.GIVE_UP: "Given up",
+    Answer.APPLIED: "Answered: it was applied",
+    Answer.NOT_APPLIED: "Answered: it was not applied",
+    Answer.KEEP: "Answered: keep watching",
+}
+
+_STYLES: Mapping[Answer, str] = {Answer.APPROVE: "primary", Answer.REJECT: "danger"}
+
+
+def question(content: Question) -> Message:
+    """A prompt with exactly what it is about; without buttons once it is closed."""
+    job, prompt = content.job, content.prompt
+    heading, name = HEADINGS[prompt.subject], named(content.title, job)
+    is_open = prompt.outcome is Outcome.OPEN
+    facts = [("Asked by", person(job.request.actor))]
+    facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
+    shown = [blocks.section(f":raised_hand: *{heading}*\n{name}, training {code(job.id)}"), *blocks.columns(facts)]
+    last = [
+        blocks.section(foreign(content.consequence, 1500)),
+        _answers(content) if is_open else blocks.section(f"*{outcome(prompt)}*"),
+        blocks.context([_who(prompt, job)]),
+    ]
+    return blocks.message(f"{name}: {heading}{'' if is_open else f' {outcome(prompt)}'}", shown, last)
+
+
+def outcome(prompt: Prompt) -> str:
+    """How a closed prompt ended."""
+    if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
+        reason = f" Reason: {foreign(prompt.reason, 600)}" if prompt.reason else ""
+        return f"{_OUTCOMES[prompt.answer]} by {person(prompt.actor)}.{reason}"
+    if prompt.outcome is Outcome.EXPIRED:
+        return "Expired: nobody answered in time, and nothing was done."
+    return f"Closed. {foreign(prompt.reason, 600)}".strip()
+
+
+def _answers(content: Question) -> Block:
+    return blocks.buttons([_answer_button(answer, content) for answer in ANSWERS[content.prompt.subject]])
+
+
+def _answer_button(answer: Answer, content: Question) -> Block:
+    value = f"{content.prompt.id}|{content.prompt.digest}"
+    return blocks.button(
+        _LABELS[answer], _action(answer), value, style=_STYLES.get(answer, ""), confirm=_confirmation(answer, content)
+    )
+
+
+def _confirmation(answer: Answer, content: Question) -> Block | None:
+    """What cannot be taken back is asked once more."""
+    if answer is Answer.APPROVE and content.prompt.subject is Subject.PROMOTE:
+        return blocks.confirmation("Switch the model?", foreign(content.consequence, 1500), "Approve the switch")
+    if answer is Answer.AGAIN:
+        risk = "If the first start took effect, two trainings run."
+        return blocks.confirmation("Start once more?", risk, "Start again")
+    return None
+
+
+def _action(answer: Answer) -> str:
+    """Approve and Reject have actions of their own; the rest are answers."""
+    if answer in (Answer.APPROVE, Answer.REJECT):
+        return action_id(Action(answer.value))
+    return action_id(Action.ANSWER, answer.value)
+
+
+def _who(prompt: Prompt, job: Job) -> str:
+    """Who may answer, as the rule says; without approvers, the key that names them."""
+    asker = person(job.request.actor)
+    if prompt.subject not in GATES:
+        return f"{asker} or an approver can answer."
+    if not prompt.rule.approvers:
+        return "Nobody may approve here yet: the setting `SWITCHYARD_APPROVALS__APPROVERS` is empty."
+    people = [f"<@{id_}>" for id_ in prompt.rule.people] + [f"<!subteam^{id_}>" for id_ in prompt.rule.groups]
+    own = "" if prompt.rule.may_approve_own else f" {asker} asked for it and may not."
+    until = f" Until {when(prompt.expires_at)}." if prompt.expires_at else ""
+    return f"May decide: {', '.join(people)}.{own}{until}"
