@@ -92,7 +92,7 @@ class DataFolder:
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > self._max_bytes:
-                limit = f"{self._max_bytes / CHUNK:g} MB"
+                limit = f"{self._max_bytes / CHUNK:.4g} MB"
                 sentence = f"{code(name)} is larger than {limit}, the most that is sent"
                 raise DataError(f"{sentence} (SWITCHYARD_DATA__MAX_MB).")
             seen.update(chunk)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import shutil
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,13 +18,18 @@ from bot.app import Bot, running
 from bot.domain.jobs import Job, JobState
 from bot.ports import JobFilter
 from bot.settings import load
+from sandbox.services import Service
 from sandbox.slack import Outcome, Person
+from sandbox.slack.web_api import Call
 from sandbox.slack.workspace import Ephemeral, Message
-from sandbox.world import World
+from sandbox.world import DATA, World
 
 CHANNEL = "C0TRAIN001"
 ADA, BORA, CHIE, DAN = "U0ADA00001", "U0BORA0001", "U0CHIE0001", "U0DAN00001"
 Mode = Literal["socket", "http"]
+
+REFUSALS_THAT_HAPPEN = frozenset({"not_in_channel", "channel_not_found", "is_archived", "ratelimited", "expired_url"})
+"""What Slack may answer to a bot that does everything right; any other refusal is a mistake of the bot."""
 
 FAST = {
     "SWITCHYARD_POLL__MIN_SECONDS": "0.05",
@@ -53,6 +61,7 @@ class Lab:
     world: World
     environ: dict[str, str]
     time: Time = field(default_factory=Time)
+    refusals: set[str] = field(default_factory=lambda: set(REFUSALS_THAT_HAPPEN))
     bot: Bot = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -108,10 +117,16 @@ class Lab:
                 await asyncio.sleep(0.02)
 
     async def _waiting(self) -> int:
+        sql = """SELECT count(*) FROM notices AS n WHERE state = 'pending' AND NOT EXISTS (
+                 SELECT 1 FROM notices AS o WHERE o.lane = n.lane AND o.number < n.number AND o.state = 'held')"""
+        [(count,)] = await self.rows(sql)
+        return int(count)
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What stands in the database."""
         store: Any = self.bot.deps.store
-        sql = "SELECT count(*) FROM notices WHERE state = 'pending'"
-        count: int = await store._read(lambda db: db.execute(sql).fetchone()[0])
-        return count
+        found: list[tuple[Any, ...]] = await store._read(lambda db: db.execute(sql).fetchall())
+        return found
 
     async def prompt(
         self, fits: Callable[[Message], bool] = lambda message: True, *, channel: str = CHANNEL
@@ -131,6 +146,102 @@ class Lab:
     async def told(self, who: str, part: str) -> Ephemeral:
         """The message that only this person sees and that holds `part`."""
         return await self.world.slack.wait_for_ephemeral(who, lambda one: part in shown(one), timeout=10)
+
+    async def ask(self, line: str, who: str = "ada", channel: str = CHANNEL) -> Ephemeral:
+        """Type a command; the whole message that acknowledged it, with its buttons."""
+        return await self._answer_to(who, self.type(line, who, channel))
+
+    async def press(self, message: Message | Ephemeral, label: str, who: str) -> Ephemeral:
+        """Press a button; the message that only the one who pressed sees because of it."""
+        return await self._answer_to(who, self._press(message, label, who))
+
+    async def _press(self, message: Message | Ephemeral, label: str, who: str) -> None:
+        outcome = await self.person(who).click(message, button(message, label))
+        assert outcome.ok, outcome
+
+    async def _answer_to(self, who: str, deed: Any) -> Ephemeral:
+        seen = {one.id for one in self.world.slack.ephemerals(who)}
+        await deed
+        return await self.world.slack.wait_for_ephemeral(who, lambda one: one.id not in seen, timeout=10)
+
+    async def reject(self, prompt: Message, who: str, reason: str) -> Outcome:
+        """Press Reject, fill in the form that opens, and send it."""
+        await self._press(prompt, "Reject", who)
+        person = self.person(who)
+        await self.world.slack.wait_for(lambda: person.view, timeout=10, what="the form to open")
+        assert person.view is not None
+        return await person.submit(person.view, {"reason": {"reason": {"type": "plain_text_input", "value": reason}}})
+
+    async def changed(self, message: Message, part: str) -> Message:
+        """The message as it stands once it shows `part`."""
+        return await self.world.slack.wait_for_message(
+            message.channel, lambda one: one.ts == message.ts and part in shown(one), timeout=10
+        )
+
+    async def looked(self, service: Service, count: int = 3, method: str = "", path: str = "") -> None:
+        """Wait until the service was asked so many times more: whatever was to move has moved by then."""
+
+        def asked() -> int:
+            return sum(method in one.method and path in one.path for one in service.requests)
+
+        until = asked() + count
+        async with asyncio.timeout(10):
+            while asked() < until:  # noqa: ASYNC110  what arrives at the service is counted
+                await asyncio.sleep(0.02)
+
+    def starts(self) -> int:
+        """How many trainings were started, at all services together."""
+        return sum(len(service.starts) for service in self.world.services.all)
+
+    def switches(self) -> int:
+        return sum(len(service.switches) for service in self.world.services.all)
+
+    def check(self) -> None:
+        """What holds in every world: Slack refused nothing that was said, and nothing was said twice."""
+        refused = [call for call in self.world.slack.calls if _is_refused(call, self.refusals)]
+        assert not refused, refused
+        ids = Counter(_notice(one) for place in self.world.slack.workspace.messages.values() for one in place.values())
+        del ids[None]
+        assert not [id_ for id_, count in ids.items() if count > 1], "something was posted twice"
+
+
+def _is_refused(call: Call, known: set[str]) -> bool:
+    return call.dropped is None and call.error is not None and call.error not in known
+
+
+def _notice(message: Message) -> str | None:
+    payload = (message.metadata or {}).get("event_payload") or {}
+    return payload.get("id")
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Fail where a handler or a step met something that nobody had thought of."""
+    met: list[str] = []
+
+    class Record(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            met.append(f"{record.getMessage()}: {record.exc_info[1] if record.exc_info else ''!r}")
+
+    record, watched = Record(logging.ERROR), [logging.getLogger(name) for name in ("bot.poller", "handlers.guard")]
+    for logger in watched:
+        logger.addHandler(record)
+    try:
+        yield
+        assert not met, met
+    finally:
+        for logger in watched:
+            logger.removeHandler(record)
+
+
+def data_folder(folder: Path, **files: str | bytes) -> Path:
+    """The sandbox's data folder and some files more; `my_model__jsonl` is `my-model.jsonl`."""
+    data = folder / "data"
+    shutil.copytree(DATA, data)
+    for name, content in files.items():
+        path = data / name.replace("__", ".").replace("_", "-")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return data
 
 
 def text_of(outcome: Outcome) -> str:
@@ -184,8 +295,10 @@ async def lab(
     ) as world:
         database = {"SWITCHYARD_DATABASE_URL": f"sqlite:///{folder / 'switchyard.db'}"}
         made = Lab(world=world, environ={**world.environment(), **FAST, **database, **environ})
-        await made.start()
-        try:
-            yield made
-        finally:
-            await made.stop()
+        with unbroken():
+            await made.start()
+            try:
+                yield made
+            finally:
+                await made.stop()
+            made.check()
