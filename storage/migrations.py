@@ -3,7 +3,12 @@
 Times are integers: milliseconds since the epoch, UTC. Values that are only read whole are JSON.
 """
 
+import json
+
 from sqlite_utils import Database, Migrations
+
+from storage.rows import searched
+from storage.statements import rows, update
 
 migrations = Migrations("switchyard")
 
@@ -13,6 +18,16 @@ def m001_first_tables(db: Database) -> None:
     """Jobs with their moves, prompts, the outbox, and what must survive a restart besides."""
     for statement in _FIRST_TABLES:
         db.execute(statement)
+
+
+@migrations()
+def m002_words_to_search(db: Database) -> None:
+    """The words of a job by which the history finds it, in one case; SQLite's own lower() knows ASCII alone."""
+    db.execute("ALTER TABLE jobs ADD COLUMN searched TEXT NOT NULL DEFAULT ''")
+    for row in rows(db, "SELECT id, model, request FROM jobs WHERE json_valid(request)"):
+        wish = json.loads(row["request"])
+        words = searched(row["id"], row["model"], wish.get("params", {}), wish.get("data", {}))
+        update(db, "jobs", {"searched": words}, "id = :id", id=row["id"])
 
 
 _FIRST_TABLES = (

@@ -6,7 +6,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from bot.domain.changes import Notice, NoticeKind
-from storage.rows import notice_row, to_ms, to_notice
+from storage.rows import notice_row, readable, to_ms, to_notice
 from storage.statements import first, insert, rows, update
 
 TAKEN_FOR = timedelta(minutes=5)
@@ -55,7 +55,7 @@ def take(db: Database, now: datetime, limit: int) -> list[Notice]:
                first_tried_at = COALESCE(first_tried_at, :now) WHERE id = :id""",
             {"now": to_ms(now), "id": row["id"]},
         )
-    return [to_notice(row) for row in due]
+    return readable(to_notice, due)
 
 
 def find(db: Database, key: str) -> Notice | None:

@@ -1,8 +1,11 @@
 """Rows to values and back. JSON columns are validated when read: a damaged row is an error, not a wrong job."""
 
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -11,7 +14,11 @@ from bot.domain.changes import Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
+from bot.errors import StoreError
 from bot.ports import Click, Inquiry
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 REQUEST = TypeAdapter(TrainRequest)
 PLAN = TypeAdapter(Plan)
@@ -49,6 +56,42 @@ def load_json(text: str | None) -> Mapping[str, Json] | None:
     return None if text is None else _JSON.validate_json(text)
 
 
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise StoreError(f"{what} cannot be read: its row in the database is damaged.") from error
+
+
+def readable(convert: Callable[[Row], T], found: Iterable[Row]) -> list[T]:
+    """The values of those rows that can be read. A damaged one is logged, and keeps no other from being worked on."""
+    values = []
+    for row in found:
+        try:
+            values.append(convert(row))
+        except StoreError as error:
+            log.error("%s It is left alone.", error)  # noqa: TRY400  the sentence says it all
+    return values
+
+
+def searched(job_id: str, model: str, *texts: Mapping[str, Json]) -> str:
+    """What a search of the history looks at: id, model and parameters, in one case."""
+    return "\n".join([job_id, model, *(word for text in texts for word in _leaves(text))]).casefold()
+
+
+def _leaves(value: Json) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key
+            yield from _leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value if isinstance(value, str) else json.dumps(value)
+
+
 def job_row(job: Job) -> dict[str, Any]:
     """Every column of a job."""
     return {
@@ -60,19 +103,23 @@ def job_row(job: Job) -> dict[str, Any]:
         "fingerprint": job.request.fingerprint(),
         "created_at": to_ms(job.created_at),
         "request": dump(REQUEST, job.request),
+        "searched": searched(job.id, job.request.model, job.request.params, job.request.data),
+        "place": job.place,
         **moved_columns(job),
         **looked_columns(job),
     }
 
 
 def moved_columns(job: Job) -> dict[str, Any]:
-    """The columns that a move writes."""
+    """The columns that a move writes, besides those of `looked_columns`.
+
+    The place is not among them: a release may have changed it since the job that is moved was read.
+    """
     return {
         "state": job.state.value,
         "previous": job.previous.value if job.previous else None,
         "version": job.version,
         "state_at": to_ms(job.state_at),
-        "place": job.place,
         "plan": dump(PLAN, job.plan) if job.plan else None,
         "claim": dump_json(job.claim),
     }
@@ -89,22 +136,28 @@ def looked_columns(job: Job) -> dict[str, Any]:
 
 
 def to_job(row: Row) -> Job:
-    return Job(
-        id=row["id"],
-        request=REQUEST.validate_json(row["request"]),
-        state=JobState(row["state"]),
-        previous=JobState(row["previous"]) if row["previous"] else None,
-        created_at=_time(row["created_at"]),
-        state_at=_time(row["state_at"]),
-        version=row["version"],
-        place=row["place"],
-        plan=PLAN.validate_json(row["plan"]) if row["plan"] else None,
-        claim=load_json(row["claim"]),
-        remote_id=row["remote_id"],
-        switch=load_json(row["switch"]),
-        act_at=from_ms(row["act_at"]),
-        look=LOOK.validate_json(row["look"]),
-    )
+    with _reading(f"Job {row['id']}"):
+        return Job(
+            id=row["id"],
+            request=REQUEST.validate_json(row["request"]),
+            state=JobState(row["state"]),
+            previous=JobState(row["previous"]) if row["previous"] else None,
+            created_at=_time(row["created_at"]),
+            state_at=_time(row["state_at"]),
+            version=row["version"],
+            place=row["place"],
+            plan=PLAN.validate_json(row["plan"]) if row["plan"] else None,
+            claim=load_json(row["claim"]),
+            remote_id=row["remote_id"],
+            switch=load_json(row["switch"]),
+            act_at=from_ms(row["act_at"]),
+            look=LOOK.validate_json(row["look"]),
+        )
+
+
+def to_wish(row: Row) -> TrainRequest:
+    with _reading("The wish of a command"):
+        return REQUEST.validate_json(row["request"])
 
 
 def transition_row(transition: Transition) -> dict[str, Any]:
@@ -122,16 +175,17 @@ def transition_row(transition: Transition) -> dict[str, Any]:
 
 
 def to_transition(row: Row) -> Transition:
-    return Transition(
-        job_id=row["job_id"],
-        seq=row["seq"],
-        at=_time(row["at"]),
-        old=JobState(row["old"]) if row["old"] else None,
-        new=JobState(row["new"]),
-        event=Event(row["event"]) if row["event"] else None,
-        actor=Actor(team=row["team"], user=row["user"]),
-        reason=row["reason"],
-    )
+    with _reading(f"Move {row['seq']} of job {row['job_id']}"):
+        return Transition(
+            job_id=row["job_id"],
+            seq=row["seq"],
+            at=_time(row["at"]),
+            old=JobState(row["old"]) if row["old"] else None,
+            new=JobState(row["new"]),
+            event=Event(row["event"]) if row["event"] else None,
+            actor=Actor(team=row["team"], user=row["user"]),
+            reason=row["reason"],
+        )
 
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:
@@ -142,6 +196,38 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
         "asked_at": to_ms(prompt.asked_at),
         "prompt": dump(PROMPT, prompt),
     }
+
+
+def to_prompt(row: Row) -> Prompt:
+    with _reading(f"Prompt {row['id']}"):
+        return PROMPT.validate_json(row["prompt"])
+
+
+def click_row(click: Click) -> dict[str, Any]:
+    return {"id": click.id, "prompt_id": click.prompt_id, "user": click.actor.user, "click": dump(CLICK, click)}
+
+
+def to_click(row: Row) -> Click:
+    with _reading(f"Click {row['id']}"):
+        return CLICK.validate_json(row["click"])
+
+
+def inquiry_row(inquiry: Inquiry) -> dict[str, Any]:
+    return {"id": inquiry.id, "act_at": to_ms(inquiry.asked_at), "inquiry": dump(INQUIRY, inquiry)}
+
+
+def to_inquiry(row: Row) -> Inquiry:
+    with _reading(f"Question {row['id']} to a service"):
+        return INQUIRY.validate_json(row["inquiry"])
+
+
+def health_row(health: ServiceHealth) -> dict[str, Any]:
+    return {"provider": health.name, "health": dump(HEALTH, health)}
+
+
+def to_health(row: Row) -> ServiceHealth:
+    with _reading(f"The health of {row['provider']}"):
+        return HEALTH.validate_json(row["health"])
 
 
 def notice_row(notice: Notice) -> dict[str, Any]:
@@ -166,23 +252,24 @@ def notice_row(notice: Notice) -> dict[str, Any]:
 
 
 def to_notice(row: Row) -> Notice:
-    return Notice(
-        id=row["id"],
-        key=row["key"],
-        kind=NoticeKind(row["kind"]),
-        lane=row["lane"],
-        job_id=row["job_id"],
-        channel=row["channel"],
-        body=load_json(row["body"]) or {},
-        try_at=_time(row["try_at"]),
-        attempts=row["attempts"],
-        first_tried_at=from_ms(row["first_tried_at"]),
-        in_doubt=bool(row["in_doubt"]),
-        is_held=row["state"] == "held",
-        sent_ts=row["sent_ts"],
-        sent_to=row["sent_to"],
-        error=row["error"],
-    )
+    with _reading(f"Message {row['key']}"):
+        return Notice(
+            id=row["id"],
+            key=row["key"],
+            kind=NoticeKind(row["kind"]),
+            lane=row["lane"],
+            job_id=row["job_id"],
+            channel=row["channel"],
+            body=load_json(row["body"]) or {},
+            try_at=_time(row["try_at"]),
+            attempts=row["attempts"],
+            first_tried_at=from_ms(row["first_tried_at"]),
+            in_doubt=bool(row["in_doubt"]),
+            is_held=row["state"] == "held",
+            sent_ts=row["sent_ts"],
+            sent_to=row["sent_to"],
+            error=row["error"],
+        )
 
 
 def group_row(group: Group) -> dict[str, Any]:

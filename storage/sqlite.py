@@ -11,7 +11,7 @@ import fcntl
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -70,12 +70,15 @@ class Writer:
 
     def open(self, prepare: Callable[[Database], None]) -> None:
         """Open the file, let `prepare` migrate it, and start the thread. Blocks."""
-        try:
-            self._db = connect(self._path)
-            prepare(self._db)
-        except sqlite3.DatabaseError as error:
-            self._lock.close()
-            raise StoreError(f"The database {self._path.name} cannot be used: {error}.") from error
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.close)
+            try:
+                self._db = connect(self._path)
+                undo.callback(self._db.close)
+                prepare(self._db)
+            except sqlite3.Error as error:
+                raise StoreError(f"The database {self._path.name} cannot be used: {error}.") from error
+            undo.pop_all()
         self._thread.start()
 
     async def submit(self, work: Callable[[Database], T]) -> T:
@@ -92,8 +95,9 @@ class Writer:
         if self._is_closed:
             return
         self._is_closed = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.is_alive():
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
         self._lock.close()
 
     def _run(self) -> None:
@@ -120,7 +124,7 @@ class Writer:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            outcomes = [StoreError(f"The database cannot be written: {error}.")] * len(group)
+            outcomes = [_not_written(error) for _ in group]
         _resolve(list(zip(group, outcomes, strict=True)))
 
     def _attempt(self, operation: _Operation) -> Any:
@@ -128,11 +132,10 @@ class Writer:
         self._db.execute("SAVEPOINT one")
         try:
             result = operation.work(self._db)
-        except sqlite3.OperationalError:
-            raise  # disk full, read-only, locked: nothing of the group can be kept
         except Exception as error:  # noqa: BLE001 the caller's error belongs to the caller, not to this thread
+            # Where the failure has ended the transaction (a full disk may), this fails too, and with it the group.
             self._db.execute("ROLLBACK TO one")
-            result = error
+            result = _not_written(error) if isinstance(error, sqlite3.Error) else error
         self._db.execute("RELEASE one")
         return result
 
@@ -148,28 +151,39 @@ class Readers:
         self._path = path
         self._local = threading.local()
         self._opened: list[Database] = []
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader", initializer=self._open)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
+        self._is_closed = False
 
     async def submit(self, work: Callable[[Database], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(self._local.db))
+        """Run `work` on a connection that cannot write. It sees what was committed before."""
+        if self._is_closed:
+            raise StoreError("The database is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
 
     async def close(self) -> None:
+        self._is_closed = True
         await asyncio.to_thread(self._pool.shutdown)
-        for db in self._opened:
-            db.close()
+        while self._opened:
+            self._opened.pop().close()
 
-    def _open(self) -> None:
-        self._local.db = connect_read_only(self._path)
-        self._opened.append(self._local.db)
+    def _read(self, work: Callable[[Database], T]) -> T:
+        try:
+            return work(self._connection())
+        except sqlite3.Error as error:
+            raise StoreError(f"The database {self._path.name} cannot be read: {error}.") from error
+
+    def _connection(self) -> Database:
+        """This thread's own."""
+        if not hasattr(self._local, "db"):
+            self._local.db = connect_read_only(self._path)
+            self._opened.append(self._local.db)
+        db: Database = self._local.db
+        return db
 
 
 def connect(path: Path) -> Database:
     """A connection that writes, in autocommit: transactions are opened by hand with BEGIN IMMEDIATE."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = Database(sqlite3.connect(str(path), isolation_level=None, check_same_thread=False))
-    for pragma in _PRAGMAS:
-        db.execute(pragma).fetchall()
-    return db
+    return _prepared(sqlite3.connect(str(path), isolation_level=None, check_same_thread=False), _PRAGMAS)
 
 
 def connect_read_only(path: Path) -> Database:
@@ -177,30 +191,54 @@ def connect_read_only(path: Path) -> Database:
     if not path.exists():
         raise StoreError(f"There is no database {path.name} yet: it is made when the bot first runs.")
     uri = f"{path.resolve().as_uri()}?mode=ro"
-    db = Database(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
-    db.execute("PRAGMA query_only=ON").fetchall()
-    db.execute("PRAGMA busy_timeout=5000").fetchall()
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    return _prepared(connection, ("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000"))
+
+
+def _prepared(connection: Any, pragmas: Sequence[str]) -> Database:
+    """The first pragma reads the file; one that is no database is found out here."""
+    db = Database(connection)
+    try:
+        for pragma in pragmas:
+            db.execute(pragma).fetchall()
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
 def _lock(path: Path) -> IO[str]:
     """Hold the file that says "a process writes here"; a second process is refused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    holder = path.with_name(path.name + ".lock").open("a+")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        holder = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise StoreError(f"The database {path.name} cannot be used: its folder says “{error.strerror}”.") from error
     try:
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder.seek(0)
-        other = holder.read().strip() or "unknown"
-        holder.close()
-        raise StoreError(
-            f"Another Switchyard (process {other}) writes to {path.name} already. Stop it first, or give this one "
-            "another SWITCHYARD_DATABASE_URL; `switchyard jobs` and `switchyard status` read beside it."
-        ) from None
+    except OSError as error:
+        raise _refusal(holder, path, error) from None
     holder.truncate(0)
     holder.write(str(os.getpid()))
     holder.flush()
     return holder
+
+
+def _refusal(holder: IO[str], path: Path, error: OSError) -> StoreError:
+    """Why the lock is not ours, in a sentence."""
+    with holder:
+        holder.seek(0)
+        other = holder.read().strip() or "unknown"
+    if not isinstance(error, BlockingIOError):
+        return StoreError(f"The database {path.name} cannot be locked against a second process: {error.strerror}.")
+    return StoreError(
+        f"Another Switchyard (process {other}) writes to {path.name} already. Stop it first, or give this one "
+        "another SWITCHYARD_DATABASE_URL; `switchyard jobs` and `switchyard status` read beside it."
+    )
+
+
+def _not_written(error: Exception) -> StoreError:
+    return StoreError(f"The database cannot be written: {error}.")
 
 
 def _resolve(outcomes: list[tuple[_Operation, Any]]) -> None:

@@ -16,9 +16,11 @@ def insert(db: Database, table: str, row: Mapping[str, Any], *, or_ignore: bool 
     return bool(cursor.rowcount)
 
 
-def replace(db: Database, table: str, row: Mapping[str, Any]) -> None:
+def put(db: Database, table: str, row: Mapping[str, Any]) -> None:
+    """Insert a row, or write over the one that has its key, which keeps its place among the others."""
     columns, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
-    db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", dict(row))
+    news = ", ".join(f"{column} = excluded.{column}" for column in row)
+    db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {news}", dict(row))
 
 
 def update(db: Database, table: str, row: Mapping[str, Any], where: str, **values: Any) -> bool:

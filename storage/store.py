@@ -18,29 +18,36 @@ from bot.ports import DUE_IN, Answered, Asked, Click, Inquiry, JobFilter, Work
 from storage import outbox
 from storage.migrations import migrations
 from storage.rows import (
-    CLICK,
-    HEALTH,
-    INQUIRY,
-    PROMPT,
     REQUEST,
+    Row,
+    click_row,
     dump,
     group_row,
+    health_row,
+    inquiry_row,
     job_row,
     looked_columns,
     moved_columns,
     prompt_row,
+    readable,
+    to_click,
     to_group,
+    to_health,
+    to_inquiry,
     to_job,
     to_ms,
+    to_prompt,
     to_transition,
+    to_wish,
     transition_row,
 )
 from storage.sqlite import Readers, Writer
-from storage.statements import first, insert, listed, rows, update
-from storage.statements import replace as put
+from storage.statements import first, insert, listed, put, rows, update
 
 T = TypeVar("T")
 
+ALL = -1
+"""SQLite's word for no limit."""
 URL_IS_GOOD_FOR = timedelta(minutes=30)
 """A response_url takes five answers within 30 minutes."""
 
@@ -49,18 +56,22 @@ class SqliteStore:
     """See `bot.ports.Store`. `open` before use, `close` at the end."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        path = path.resolve()  # one file has one lock, whichever link leads to it
         self._writer = None if read_only else Writer(path)
         self._readers = Readers(path)
 
     async def open(self) -> None:
-        """Migrate and start writing; nothing to do for a store that only reads."""
+        """Migrate and start writing. A store that only reads needs a database that is there already."""
         if self._writer is not None:
             await asyncio.to_thread(self._writer.open, migrations.apply)
+        else:
+            await self._read(lambda db: db.execute("PRAGMA schema_version").fetchone())
 
     async def close(self) -> None:
+        """Write what waits, then close. The writer leaves last: who does so tidies the write-ahead log up."""
+        await self._readers.close()
         if self._writer is not None:
             await self._writer.close()
-        await self._readers.close()
 
     async def _write(self, work: Callable[[Database], T]) -> T:
         if self._writer is None:
@@ -92,20 +103,27 @@ class SqliteStore:
         row = await self._read(
             lambda db: first(db, "SELECT request FROM requests WHERE key = :key", {"key": request_key})
         )
-        return REQUEST.validate_json(row["request"]) if row else None
+        return to_wish(row) if row else None
 
     async def claim_due(self, work: Work, now: datetime, lease_until: datetime, limit: int) -> list[Job]:
-        states = listed(state.value for state in DUE_IN[work])
-        sql = f"""UPDATE jobs SET act_at = :lease WHERE id IN (
-                  SELECT id FROM jobs WHERE state IN ({states}) AND act_at <= :now ORDER BY act_at LIMIT :limit)
-                  RETURNING *"""
-        values = {"lease": to_ms(lease_until), "now": to_ms(now), "limit": limit}
-        if not await self._read(lambda db: _is_anything_due(db, states, values)):
-            return []
-        return [to_job(row) for row in await self._write(lambda db: rows(db, sql, values))]
+        due = f"state IN ({listed(DUE_IN[work])}) AND act_at <= :now ORDER BY act_at, rowid LIMIT :limit"
+        return readable(to_job, await self._claim("jobs", due, now, lease_until, limit))
+
+    async def _claim(self, table: str, due: str, now: datetime, lease_until: datetime, limit: int) -> list[Row]:
+        """Lease the rows that are due, in the order in which they are; a look beforehand saves most ticks a commit."""
+        sql, values = f"SELECT * FROM {table} WHERE {due}", {"now": to_ms(now), "limit": limit}
+
+        def work(db: Database) -> list[Row]:
+            found: list[Row] = [{**row, "act_at": to_ms(lease_until)} for row in rows(db, sql, values)]
+            for row in found:
+                update(db, table, {"act_at": row["act_at"]}, "id = :id", id=row["id"])
+            return found
+
+        is_due = await self._read(lambda db: first(db, sql, {**values, "limit": 1}))
+        return await self._write(work) if is_due else []
 
     async def apply(self, changes: Sequence[Change]) -> list[bool]:
-        return await self._write(lambda db: [_apply(db, change) for change in changes])
+        return await self._write(lambda db: _apply_all(db, changes))
 
     async def resume(self, now: datetime) -> None:
         def work(db: Database) -> None:
@@ -146,27 +164,23 @@ class SqliteStore:
     # -- prompts, clicks, groups -------------------------------------------------------------------------------------
 
     async def prompts(self, job_id: str) -> list[Prompt]:
-        sql = "SELECT prompt FROM prompts WHERE job_id = :id ORDER BY asked_at, rowid"
-        return [
-            PROMPT.validate_json(row["prompt"]) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))
-        ]
+        sql = "SELECT id, prompt FROM prompts WHERE job_id = :id ORDER BY asked_at, rowid"
+        return [to_prompt(row) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))]
 
     async def prompt(self, prompt_id: str) -> Prompt | None:
-        sql = "SELECT prompt FROM prompts WHERE id = :id"
+        sql = "SELECT id, prompt FROM prompts WHERE id = :id"
         row = await self._read(lambda db: first(db, sql, {"id": prompt_id}))
-        return PROMPT.validate_json(row["prompt"]) if row else None
+        return to_prompt(row) if row else None
 
     async def open_prompts(self) -> list[Prompt]:
-        sql = "SELECT prompt FROM prompts WHERE outcome = 'open' ORDER BY asked_at"
-        return [PROMPT.validate_json(row["prompt"]) for row in await self._read(lambda db: rows(db, sql))]
+        sql = "SELECT id, prompt FROM prompts WHERE outcome = 'open' ORDER BY asked_at, rowid"
+        return [to_prompt(row) for row in await self._read(lambda db: rows(db, sql))]
 
     async def keep_click(self, click: Click) -> None:
-        row = {"id": click.id, "prompt_id": click.prompt_id, "user": click.actor.user, "click": dump(CLICK, click)}
-        await self._write(lambda db: insert(db, "clicks", row, or_ignore=True))
+        await self._write(lambda db: insert(db, "clicks", click_row(click), or_ignore=True))
 
     async def kept_clicks(self) -> list[Click]:
-        kept = await self._read(lambda db: rows(db, "SELECT click FROM clicks ORDER BY rowid"))
-        return [CLICK.validate_json(row["click"]) for row in kept]
+        return readable(to_click, await self._read(lambda db: rows(db, "SELECT * FROM clicks ORDER BY rowid")))
 
     async def drop_click(self, click_id: str) -> None:
         await self._write(lambda db: db.execute("DELETE FROM clicks WHERE id = :id", {"id": click_id}))
@@ -182,27 +196,21 @@ class SqliteStore:
 
     async def health(self) -> Mapping[str, ServiceHealth]:
         found = await self._read(lambda db: rows(db, "SELECT * FROM health"))
-        return {row["provider"]: HEALTH.validate_json(row["health"]) for row in found}
+        return {row["provider"]: to_health(row) for row in found}
 
     async def save_health(self, health: ServiceHealth, notices: Sequence[Notice]) -> None:
         def work(db: Database) -> None:
-            put(db, "health", {"provider": health.name, "health": dump(HEALTH, health)})
+            put(db, "health", health_row(health))
             _add_all(db, notices)
 
         await self._write(work)
 
     async def inquire(self, inquiry: Inquiry) -> None:
-        row = {"id": inquiry.id, "act_at": to_ms(inquiry.asked_at), "inquiry": dump(INQUIRY, inquiry)}
-        await self._write(lambda db: insert(db, "inquiries", row, or_ignore=True))
+        await self._write(lambda db: insert(db, "inquiries", inquiry_row(inquiry), or_ignore=True))
 
     async def claim_inquiries(self, now: datetime, lease_until: datetime) -> list[Inquiry]:
-        values = {"now": to_ms(now), "lease": to_ms(lease_until)}
-        if not await self._read(
-            lambda db: first(db, "SELECT 1 FROM inquiries WHERE act_at <= :now", {"now": values["now"]})
-        ):
-            return []
-        sql = "UPDATE inquiries SET act_at = :lease WHERE act_at <= :now RETURNING inquiry"
-        return [INQUIRY.validate_json(row["inquiry"]) for row in await self._write(lambda db: rows(db, sql, values))]
+        due = "act_at <= :now ORDER BY act_at, rowid LIMIT :limit"
+        return readable(to_inquiry, await self._claim("inquiries", due, now, lease_until, ALL))
 
     async def end_inquiry(self, inquiry_id: str, notice: Notice | None) -> None:
         def work(db: Database) -> None:
@@ -312,6 +320,18 @@ def _insert_job(db: Database, change: Change) -> None:
     _write_effects(db, change)
 
 
+def _apply_all(db: Database, changes: Sequence[Change]) -> list[bool]:
+    """One after the other. What follows a lost change of the same job builds on it and is lost too."""
+    lost: set[str] = set()
+    written = []
+    for change in changes:
+        # The version alone does not tell: whoever moved the job meanwhile may have brought it to the one expected here.
+        written.append(change.job.id not in lost and _apply(db, change))
+        if not written[-1]:
+            lost.add(change.job.id)
+    return written
+
+
 def _apply(db: Database, change: Change) -> bool:
     if any(not _is_open(db, prompt) for prompt in change.closes):
         return False
@@ -343,11 +363,6 @@ def _add_all(db: Database, notices: Sequence[Notice]) -> None:
         outbox.add(db, notice)
 
 
-def _is_anything_due(db: Database, states: str, values: Mapping[str, Any]) -> bool:
-    sql = f"SELECT 1 FROM jobs WHERE state IN ({states}) AND act_at <= :now LIMIT 1"
-    return first(db, sql, {"now": values["now"]}) is not None
-
-
 def _held_jobs(db: Database, place: str, job_id: str | None) -> list[str]:
     sql = """SELECT DISTINCT jobs.id FROM jobs JOIN notices ON notices.job_id = jobs.id
              WHERE notices.state = 'held' AND (jobs.id = :job OR (:job IS NULL AND jobs.place = :place))"""
@@ -368,6 +383,6 @@ def _conditions(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
         clauses.append("created_at >= :since")
         values["since"] = to_ms(wanted.since)
     if wanted.text:
-        clauses.append("(instr(lower(id || ' ' || model || ' ' || request), lower(:text)) > 0)")
-        values["text"] = wanted.text
+        clauses.append("instr(searched, :text) > 0")
+        values["text"] = wanted.text.casefold()
     return " AND ".join(clauses), values

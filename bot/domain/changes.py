@@ -74,7 +74,8 @@ NOTHING = Say(text="")
 class Change:
     """All of it or none of it, and only if the job still has `expected` as its version.
 
-    Without a transition it is bookkeeping: `job.look` and `job.act_at` are written, the version stays.
+    Without a transition it is bookkeeping: the job's `look`, `act_at`, `remote_id` and `switch` are written, the
+    version stays. A job's `place` is never written by a change (see `bot.ports.Store.release`).
     """
 
     job: Job

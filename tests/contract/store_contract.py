@@ -1,0 +1,1000 @@
+"""What every store must pass, whatever it keeps its rows in. A subclass brings the fixture `store`."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.approvals import Answer, Group, Outcome
+from bot.domain.changes import Notice, NoticeKind
+from bot.domain.health import ServiceHealth
+from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.requests import Actor, Payload, Plan
+from bot.ports import DUE_IN, Answered, Asked, JobFilter, Store, Work
+from tests.contract.samples import (
+    ADA,
+    BORA,
+    HERE,
+    NOW,
+    a_click,
+    a_job,
+    a_notice,
+    a_prompt,
+    a_redraw,
+    a_wish,
+    an_inquiry,
+    answered,
+    at,
+    birth,
+    bookkeeping,
+    step,
+)
+
+A_MINUTE_AGO = at(seconds=-60)
+PLAN = Plan(
+    provider="sestek",
+    model="my-model",
+    body={"z": 1, "a": [1.5, None, True, "ü", {"k": -7}], "big": 2**60},
+    summary=(("Language", "en-US"), ("Ürün", "“smart” 字 🚂")),
+    payload=Payload(
+        name="my-model.jsonl", sha256="ab" * 32, size=10, rows=3, columns=2, facts={"labels": "3"}, warnings=("w",)
+    ),
+)
+LOOK = Look(
+    at=at(seconds=5),
+    looks=7,
+    failures=2,
+    error="Sestek cannot be reached.",
+    status=RemoteStatus(
+        phase=Phase.RUNNING,
+        word="Training",
+        detail="epoch 3",
+        progress=37.5,
+        metrics={"f1": 0.91},
+        parts=(("pop", "running"), ("relatedItem", "ready")),
+        result={"model": 12},
+        is_live=False,
+    ),
+    told=("Hmm",),
+    lost=1,
+    lost_since=NOW,
+    limit_at=at(hours=72),
+    notes={"launches": 2, "nested": {"b": 1, "a": 2}},
+)
+FULL = a_job(
+    state=JobState.RUNNING,
+    previous=JobState.QUEUED,
+    version=6,
+    request=a_wish(params={"z": "ü", "a": [1, 2], "hp": {"lr": 0.001}}, data={"data": "my-model.jsonl"}),
+    plan=PLAN,
+    claim={"ids": [1, 2], "empty": {}},
+    remote_id="r-1",
+    switch={"version": "3"},
+    look=LOOK,
+)
+
+
+async def keep(store: Store, job: Job, *notices: Notice) -> Job:
+    """Keep a job, whatever other jobs there are."""
+    answer = await store.request(birth(job, *notices), same_since=NOW, is_exclusive=False, is_again=True)
+    assert answer.asked is Asked.NEW
+    return job
+
+
+async def found(store: Store, job_id: str = "j1") -> Job:
+    job = await store.job(job_id)
+    assert job is not None
+    return job
+
+
+async def ask(store: Store, key: str, id_: str, *, since: datetime = A_MINUTE_AGO, exclusive: bool = False) -> Answered:
+    """Ada's usual wish, delivered under this key."""
+    job = a_job(id_, request=a_wish(key))
+    return await store.request(birth(job), same_since=since, is_exclusive=exclusive)
+
+
+def ids(jobs: Sequence[Job]) -> list[str]:
+    return [job.id for job in jobs]
+
+
+def keys(notices: Sequence[Notice]) -> list[str]:
+    return [notice.key for notice in notices]
+
+
+async def told(store: Store, *notices: Notice) -> None:
+    await store.tell(notices)
+
+
+async def taken(store: Store, when: datetime = NOW, limit: int = 100) -> list[str]:
+    return keys(await store.take_notices(when, limit))
+
+
+async def take(store: Store, when: datetime = NOW) -> Notice:
+    """The one notice whose turn it is."""
+    [notice] = await store.take_notices(when, 100)
+    return notice
+
+
+async def stored(store: Store, key: str) -> Notice:
+    notice = await store.notice(key)
+    assert notice is not None
+    return notice
+
+
+class Requests:
+    """A wish becomes a job at most once."""
+
+    async def test_a_wish_is_kept_with_everything_that_came_with_it(self, store: Store) -> None:
+        """Once the answer is there, job, transition, prompt and messages are there too."""
+        card, prompt = a_notice("j1:card", "j1", NoticeKind.CARD, job_id="j1"), a_prompt()
+        change = birth(FULL, card, opens=[prompt])
+        answer = await store.request(change, same_since=NOW, is_exclusive=False)
+        assert answer == Answered(asked=Asked.NEW, job=FULL)
+        assert await store.job("j1") == FULL
+        assert await store.transitions("j1") == [change.transition]
+        assert await store.prompts("j1") == [prompt]
+        assert await store.notice("j1:card") == card
+
+    async def test_what_is_read_has_the_order_in_which_it_was_written(self, store: Store) -> None:
+        """Options and bodies go to the services in the order in which people wrote them."""
+        await keep(store, FULL)
+        job = await found(store)
+        assert list(job.request.params) == ["z", "a", "hp"]
+        assert job.plan is not None
+        assert list(job.plan.body) == ["z", "a", "big"]
+        assert job.plan.digest() == PLAN.digest()
+        assert job.request.fingerprint() == FULL.request.fingerprint()
+
+    async def test_an_unknown_job_is_none(self, store: Store) -> None:
+        """Nobody guesses at a job."""
+        assert await store.job("j404") is None
+        assert await store.transitions("j404") == []
+
+    async def test_one_delivery_makes_one_job(self, store: Store) -> None:
+        """Slack delivers again what it thinks was lost; the second delivery is answered like the first."""
+        first, second = await ask(store, "k1", "j1"), await ask(store, "k1", "j2")
+        assert (first, second) == (Answered(asked=Asked.NEW, job=first.job), first)
+        assert await store.job("j2") is None
+
+    async def test_a_delivery_is_answered_the_same_even_later(self, store: Store) -> None:
+        """A late repetition of a delivery starts nothing, also when its job has long ended."""
+        job = (await ask(store, "k1", "j1")).job
+        await store.apply([step(job, Event.CANCEL)])
+        again = await ask(store, "k1", "j2", since=at(days=1))
+        assert (again.asked, again.job.id, again.job.state) == (Asked.NEW, "j1", JobState.CANCELLED)
+        assert await store.job("j2") is None
+
+    async def test_deliveries_at_one_moment_make_one_job(self, store: Store) -> None:
+        """The key is unique however many deliveries race."""
+        answers = await asyncio.gather(*(ask(store, "k1", f"j{number}") for number in range(20)))
+        assert {answer.asked for answer in answers} == {Asked.NEW}
+        assert len({answer.job.id for answer in answers}) == 1
+        assert len(await store.jobs(JobFilter(), limit=100)) == 1
+
+    async def test_an_equal_wish_of_a_moment_ago_is_the_same(self, store: Store) -> None:
+        """Who presses return twice has started one training, and is shown it."""
+        await ask(store, "k1", "j1")
+        second = await ask(store, "k2", "j2")
+        assert (second.asked, second.job.id) == (Asked.SAME, "j1")
+        assert await store.job("j2") is None
+
+    async def test_equal_wishes_at_one_moment_make_one_job(self, store: Store) -> None:
+        """Also where the two deliveries race."""
+        answers = await asyncio.gather(*(ask(store, f"k{number}", f"j{number}") for number in range(20)))
+        assert sorted(answer.asked for answer in answers) == [Asked.NEW, *[Asked.SAME] * 19]
+        assert len({answer.job.id for answer in answers}) == 1
+
+    @pytest.mark.parametrize(("since", "asked"), [(NOW, Asked.SAME), (at(milliseconds=1), Asked.NEW)])
+    async def test_a_wish_is_the_same_only_within_the_window(self, store: Store, since: datetime, asked: Asked) -> None:
+        """A minute later people mean it: the border belongs to the window."""
+        await ask(store, "k1", "j1")
+        assert (await ask(store, "k2", "j2", since=since)).asked is asked
+
+    @pytest.mark.parametrize("state", JobState)
+    async def test_a_job_that_has_ended_never_blocks(self, store: Store, state: JobState) -> None:
+        """Who corrected the file may try again at once; a job that lives is shown instead."""
+        await keep(store, a_job("j1", state, request=a_wish("k1")))
+        equal = await ask(store, "k2", "j2")
+        exclusive = await store.request(
+            birth(a_job("j3", request=a_wish("k3", actor=BORA))), same_since=NOW, is_exclusive=True
+        )
+        if state in ENDS:
+            assert (equal.asked, exclusive.asked) == (Asked.NEW, Asked.BUSY)
+            assert exclusive.job.id == "j2"
+        else:
+            assert (equal.asked, exclusive.asked) == (Asked.SAME, Asked.BUSY)
+            assert (equal.job.id, exclusive.job.id) == ("j1", "j1")
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{"actor": BORA}, {"channel": "C0OTHER"}, {"params": {"a": 1}}, {"model": "other"}, {"data": {"data": "x"}}],
+    )
+    async def test_another_wish_is_another_job(self, store: Store, fields: dict[str, object]) -> None:
+        """Only the same person, place and parameters make the same wish."""
+        await ask(store, "k1", "j1")
+        other = a_job("j2", request=a_wish("k2", **fields))
+        assert (await store.request(birth(other), same_since=NOW, is_exclusive=False)).asked is Asked.NEW
+
+    async def test_start_another_starts_one_more_and_only_once(self, store: Store) -> None:
+        """The button is a wish of its own: it does not look for equals, and pressing it twice is one wish."""
+
+        async def press(id_: str) -> Answered:
+            change = birth(a_job(id_, request=a_wish("again:k2")))
+            return await store.request(change, same_since=at(seconds=-60), is_exclusive=False, is_again=True)
+
+        await ask(store, "k1", "j1")
+        await ask(store, "k2", "j2")
+        first, second = await press("j3"), await press("j4")
+        assert (first.asked, first.job.id) == (Asked.NEW, "j3")
+        assert second == first
+
+    async def test_an_answer_that_was_the_same_stays_the_same(self, store: Store) -> None:
+        """A repeated delivery links the job that it linked before, also when that has ended meanwhile."""
+        job = (await ask(store, "k1", "j1")).job
+        await ask(store, "k2", "j2")
+        await store.apply([step(job, Event.CANCEL)])
+        later = await ask(store, "k2", "j3")
+        assert (later.asked, later.job.id) == (Asked.SAME, "j1")
+
+    async def test_the_wish_behind_an_answer_is_kept(self, store: Store) -> None:
+        """The button "Start another" starts what was typed, not what the earlier job was."""
+        await ask(store, "k1", "j1")
+        await ask(store, "k2", "j2")
+        assert await store.asked_for("k2") == a_wish("k2")
+        assert await store.asked_for("k404") is None
+
+    async def test_a_model_in_training_is_busy_where_its_service_takes_one_at_a_time(self, store: Store) -> None:
+        """Whoever started it and wherever: the second training would be refused, or spoil the first."""
+        await keep(store, a_job("j1", JobState.RUNNING, request=a_wish("k1", actor=BORA, channel="C0OTHER")))
+        busy = await ask(store, "k2", "j2", exclusive=True)
+        assert (busy.asked, busy.job.id) == (Asked.BUSY, "j1")
+        assert (await ask(store, "k3", "j3", exclusive=False)).asked is Asked.NEW
+
+    @pytest.mark.parametrize("fields", [{"model": "other"}, {"provider": "aitems"}])
+    async def test_another_model_is_not_busy(self, store: Store, fields: dict[str, object]) -> None:
+        """Busy is one model at one service."""
+        await keep(store, a_job("j1", JobState.RUNNING, request=a_wish("k1", **fields)))
+        assert (await ask(store, "k2", "j2", exclusive=True)).asked is Asked.NEW
+
+    async def test_start_another_does_not_get_round_busy(self, store: Store) -> None:
+        """What the service would refuse is not started by any button."""
+        await ask(store, "k1", "j1")
+        change = birth(a_job("j2", request=a_wish("k2")))
+        answer = await store.request(change, same_since=NOW, is_exclusive=True, is_again=True)
+        assert (answer.asked, answer.job.id) == (Asked.BUSY, "j1")
+
+    async def test_busy_stays_the_answer_of_its_delivery(self, store: Store) -> None:
+        """A repeated delivery does not start, later, what was refused at first."""
+        job = await keep(store, a_job("j1", request=a_wish("k1", actor=BORA)))
+        await ask(store, "k2", "j2", exclusive=True)
+        await store.apply([step(job, Event.CANCEL)])
+        later = await ask(store, "k2", "j3", exclusive=True)
+        assert (later.asked, later.job.id) == (Asked.BUSY, "j1")
+
+
+class Urls:
+    """The response_url of a command is a secret that works for 30 minutes."""
+
+    async def test_a_response_url_is_known_while_it_works(self, store: Store) -> None:
+        """Slack takes answers through it for 30 minutes; later there is no use in trying."""
+        url = "https://hooks.example/commands/1"
+        await store.request(birth(a_job()), same_since=NOW, is_exclusive=False, url=url)
+        assert await store.reply_url("j1", at(minutes=29, seconds=59)) == url
+        assert await store.reply_url("j1", at(minutes=30)) is None
+        assert await store.reply_url("j404", NOW) is None
+
+    async def test_a_command_without_an_url_has_none(self, store: Store) -> None:
+        """What did not come through a command cannot be answered through one."""
+        await keep(store, a_job())
+        assert await store.reply_url("j1", NOW) is None
+
+    async def test_only_the_command_that_made_the_job_is_answered(self, store: Store) -> None:
+        """A later command that was answered with this job is not the one to be told how it goes on."""
+        await store.request(birth(a_job()), same_since=NOW, is_exclusive=False, url="https://hooks.example/1")
+        same = a_job("j2", request=a_wish("k2"))
+        await store.request(birth(same), same_since=NOW, is_exclusive=False, url="https://hooks.example/2")
+        assert await store.reply_url("j1", NOW) == "https://hooks.example/1"
+
+    async def test_old_urls_are_forgotten_and_young_ones_are_not(self, store: Store) -> None:
+        """No secret is kept longer than it is of use."""
+        for id_, made in (("old", at(minutes=-31)), ("new", NOW)):
+            job = a_job(id_, created_at=made, request=a_wish(id_, model=id_))
+            await store.request(birth(job), same_since=NOW, is_exclusive=False, url=f"https://hooks.example/{id_}")
+        await store.forget_urls(at(minutes=-30))
+        assert await store.reply_url("old", at(minutes=-31)) is None
+        assert await store.reply_url("new", NOW) == "https://hooks.example/new"
+
+
+class Due:
+    """Work is handed out once."""
+
+    @pytest.mark.parametrize("work", Work)
+    async def test_a_tick_gets_exactly_the_states_of_its_work(self, store: Store, work: Work) -> None:
+        """A job that waits for people, or has ended, is nobody's work."""
+        for state in JobState:
+            await keep(store, a_job(state.value, state))
+        assert set(ids(await store.claim_due(work, NOW, at(minutes=1), 100))) == DUE_IN[work]
+
+    async def test_the_earliest_come_first_and_no_more_than_asked_for(self, store: Store) -> None:
+        """Under load nobody is forgotten: the one that waits longest is next."""
+        for number, second in enumerate([5, 1, 4, 2, 3, 0]):
+            await keep(store, a_job(f"j{number}", act_at=at(seconds=second)))
+        claimed = [await store.claim_due(Work.CHECK, at(seconds=9), at(minutes=1), limit) for limit in (2, 3, 9)]
+        assert [ids(jobs) for jobs in claimed] == [["j5", "j1"], ["j3", "j4", "j2"], ["j0"]]
+
+    async def test_a_job_is_handed_out_whole(self, store: Store) -> None:
+        """Who gets a job needs no second look into the store."""
+        await keep(store, replace(FULL, act_at=NOW))
+        [job] = await store.claim_due(Work.POLL, NOW, at(minutes=1), 9)
+        assert replace(job, act_at=NOW) == replace(FULL, act_at=NOW)
+
+    async def test_what_is_not_due_waits(self, store: Store) -> None:
+        """Neither early, nor a job that nobody has to do anything about."""
+        await keep(store, a_job("later", act_at=at(milliseconds=1)))
+        await keep(store, a_job("never", act_at=None))
+        assert await store.claim_due(Work.CHECK, NOW, at(minutes=1), 9) == []
+        assert ids(await store.claim_due(Work.CHECK, at(milliseconds=1), at(minutes=1), 9)) == ["later"]
+
+    async def test_a_lease_keeps_a_job_until_it_is_over(self, store: Store) -> None:
+        """A step that died gives its job back, and not before its time."""
+        await keep(store, a_job())
+        assert ids(await store.claim_due(Work.CHECK, NOW, at(minutes=1), 9)) == ["j1"]
+        assert await store.claim_due(Work.CHECK, at(seconds=59), at(minutes=2), 9) == []
+        assert ids(await store.claim_due(Work.CHECK, at(minutes=1), at(minutes=2), 9)) == ["j1"]
+
+    async def test_no_job_is_handed_out_twice(self, store: Store) -> None:
+        """However many ask at one moment: a training is not started by two steps."""
+        for number in range(30):
+            await keep(store, a_job(f"j{number}", JobState.APPROVED))
+        claims = [store.claim_due(Work.LAUNCH, NOW, at(minutes=1), 4) for _ in range(12)]
+        claimed = [job.id for jobs in await asyncio.gather(*claims) for job in jobs]
+        assert sorted(claimed) == sorted(f"j{number}" for number in range(30))
+
+    async def test_bookkeeping_says_when_the_next_look_is_due(self, store: Store) -> None:
+        """The step that ends puts its own time in the place of the lease."""
+        await keep(store, a_job(state=JobState.RUNNING))
+        [job] = await store.claim_due(Work.POLL, NOW, at(hours=1), 9)
+        await store.apply([bookkeeping(job, act_at=at(seconds=15))])
+        assert ids(await store.claim_due(Work.POLL, at(seconds=15), at(hours=1), 9)) == ["j1"]
+
+    async def test_a_restart_takes_up_what_the_former_process_held(self, store: Store) -> None:
+        """Leases die with their process; what nobody has to do stays so."""
+        await keep(store, a_job("leased"))
+        await keep(store, a_job("waits", JobState.OFFERED, act_at=None))
+        await store.claim_due(Work.CHECK, NOW, at(hours=1), 9)
+        await store.resume(at(seconds=1))
+        assert ids(await store.claim_due(Work.CHECK, at(seconds=1), at(hours=1), 9)) == ["leased"]
+        assert (await found(store, "waits")).act_at is None
+
+
+class Moves:
+    """A change is written whole or not at all."""
+
+    async def test_a_move_brings_everything_that_follows_from_it(self, store: Store) -> None:
+        """Job, transition, prompts and messages are one step: no reader sees one without the others."""
+        job = await keep(store, a_job(state=JobState.RUNNING))
+        prompt, line = a_prompt(), a_notice("j1:move:2", "j1", job_id="j1")
+        change = step(
+            job,
+            Event.OFFER,
+            when=at(minutes=5),
+            plan=PLAN,
+            claim={"a": 1},
+            remote_id="r1",
+            look=LOOK,
+            act_at=at(minutes=6),
+            opens=(prompt,),
+            notices=(line,),
+        )
+        assert await store.apply([change]) == [True]
+        assert await store.job("j1") == change.job
+        assert (await store.transitions("j1"))[1:] == [change.transition]
+        assert await store.prompts("j1") == [prompt]
+        assert await store.notice("j1:move:2") == line
+
+    async def test_a_change_to_a_job_that_moved_on_leaves_no_trace(self, store: Store) -> None:
+        """Who comes too late changes nothing, and tells nobody."""
+        job = await keep(store, a_job(state=JobState.RUNNING))
+        await store.apply([step(job, Event.FAIL)])
+        late = step(job, Event.OFFER, opens=(a_prompt(),), notices=(a_notice("late"),), remote_id="r2")
+        assert await store.apply([late]) == [False]
+        assert await store.job("j1") == step(job, Event.FAIL).job
+        assert [one.new for one in await store.transitions("j1")] == [JobState.RUNNING, JobState.FAILED]
+        assert (await store.prompts("j1"), await store.notice("late")) == ([], None)
+
+    async def test_each_change_stands_for_itself(self, store: Store) -> None:
+        """One job that moved on does not hold up the others of a tick."""
+        jobs = [await keep(store, a_job(f"j{number}", JobState.RUNNING)) for number in range(3)]
+        await store.apply([step(jobs[1], Event.FAIL)])
+        assert await store.apply([step(job, Event.FINISH) for job in jobs]) == [True, False, True]
+        states = [(await found(store, job.id)).state for job in jobs]
+        assert states == [JobState.DONE, JobState.FAILED, JobState.DONE]
+
+    async def test_changes_are_written_in_their_order(self, store: Store) -> None:
+        """A step may take a job two moves on: the second builds on the first."""
+        job = await keep(store, a_job(state=JobState.APPROVED))
+        starting = step(job, Event.START)
+        refused = step(starting.job, Event.REFUSE)
+        assert await store.apply([starting, refused]) == [True, True]
+        assert (await found(store)).state is JobState.FAILED
+        assert [one.seq for one in await store.transitions("j1")] == [1, 2, 3]
+
+    async def test_what_builds_on_a_lost_change_is_lost_too(self, store: Store) -> None:
+        """The second of two moves does not come without the first."""
+        job = await keep(store, a_job(state=JobState.APPROVED))
+        await store.apply([step(job, Event.CANCEL)])
+        starting = step(job, Event.START)
+        assert await store.apply([starting, step(starting.job, Event.REFUSE)]) == [False, False]
+        assert (await found(store)).state is JobState.CANCELLED
+
+    async def test_no_changes_are_no_work(self, store: Store) -> None:
+        """A tick that found nothing may say so."""
+        assert await store.apply([]) == []
+
+    async def test_a_change_to_an_unknown_job_is_refused(self, store: Store) -> None:
+        """Nothing is written about a job that is not there."""
+        assert await store.apply([step(a_job("j404"), Event.PASS)]) == [False]
+        assert await store.transitions("j404") == []
+
+    async def test_of_many_who_move_a_job_one_wins(self, store: Store) -> None:
+        """Two people click at one moment: one decided, the other hears of it."""
+        job = await keep(store, a_job(state=JobState.OFFERED))
+        racing = [step(job, Event.PROMOTE, notices=(a_notice(f"n{number}"),)) for number in range(20)]
+        outcomes = await asyncio.gather(*(store.apply([change]) for change in racing))
+        assert sorted(outcomes) == [[False]] * 19 + [[True]]
+        assert len(await store.transitions("j1")) == 2
+        assert [bool(await store.notice(f"n{number}")) for number in range(20)] == [won for [won] in outcomes]
+
+    async def test_bookkeeping_keeps_the_version(self, store: Store) -> None:
+        """What a look saw makes no waiting click stale."""
+        job = await keep(store, a_job(state=JobState.RUNNING))
+        looked = bookkeeping(job, look=LOOK, act_at=at(seconds=15), remote_id="r1", switch={"v": 1})
+        assert await store.apply([looked]) == [True]
+        assert await store.job("j1") == looked.job
+        assert await store.apply([step(job, Event.STOP)]) == [True]
+        assert len(await store.transitions("j1")) == 2
+
+    async def test_bookkeeping_of_a_job_that_moved_on_is_dropped(self, store: Store) -> None:
+        """A slow look does not put its view over what happened meanwhile."""
+        job = await keep(store, a_job(state=JobState.RUNNING))
+        moved = step(job, Event.FINISH)
+        await store.apply([moved])
+        assert await store.apply([bookkeeping(job, look=LOOK, notices=(a_notice("late"),))]) == [False]
+        assert await store.job("j1") == moved.job
+        assert await store.notice("late") is None
+
+    async def test_a_message_is_told_once_whichever_change_brings_it(self, store: Store) -> None:
+        """The key of a notice is its meaning: the same meaning is not told again, and the change stands."""
+        job = await keep(store, a_job(state=JobState.RUNNING), a_notice("once", body={"text": "first"}))
+        change = bookkeeping(job, notices=(a_notice("once", id="other", body={"text": "second"}), a_notice("more")))
+        assert await store.apply([change]) == [True]
+        assert (await stored(store, "once")).body == {"text": "first"}
+        assert await store.notice("more") is not None
+
+    async def test_jobs_are_found_by_their_states(self, store: Store) -> None:
+        """Oldest first, whatever was kept first."""
+        for minute, state in ((3, JobState.STARTING), (1, JobState.STARTING), (2, JobState.RUNNING)):
+            await keep(store, a_job(f"j{minute}", state, created_at=at(minutes=minute)))
+        assert ids(await store.in_states(frozenset({JobState.STARTING}))) == ["j1", "j3"]
+        assert ids(await store.in_states(frozenset({JobState.RUNNING, JobState.STARTING}))) == ["j1", "j2", "j3"]
+        assert await store.in_states(frozenset()) == []
+
+    async def test_the_living_job_that_follows_a_training_is_found(self, store: Store) -> None:
+        """Watching the same training twice is answered with the card that there is."""
+        await keep(store, a_job("ended", JobState.FAILED, remote_id="r1"))
+        await keep(store, a_job("other", JobState.RUNNING, remote_id="r2"))
+        assert await store.watched("sestek", "r1", "my-model") is None
+        alive = await keep(store, a_job("alive", JobState.RUNNING, remote_id="r1"))
+        assert await store.watched("sestek", "r1", "my-model") == alive
+        assert await store.watched("sestek", "r1", "else") is None
+        assert await store.watched("aitems", "r1", "my-model") is None
+
+
+class Prompts:
+    """A question is answered once."""
+
+    async def test_prompts_come_back_as_they_were_asked(self, store: Store) -> None:
+        """With the rule, the digest and the times that held."""
+        prompt = a_prompt(expires_at=at(hours=168))
+        await store.request(birth(a_job(), opens=[prompt]), same_since=NOW, is_exclusive=False)
+        assert await store.prompt("p1") == prompt
+        assert await store.prompts("j1") == await store.open_prompts() == [prompt]
+        assert await store.prompt("p404") is None
+        assert await store.prompts("j404") == []
+
+    async def test_an_answer_closes_its_prompt(self, store: Store) -> None:
+        """With who, what and why, for the record."""
+        prompt = a_prompt()
+        job = a_job(state=JobState.OFFERED)
+        await store.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        closed = replace(answered(prompt, Answer.REJECT), reason="“Too early”, says Öykü")
+        assert await store.apply([step(job, Event.REJECT, closes=(closed,))]) == [True]
+        assert await store.prompt("p1") == closed
+        assert await store.open_prompts() == []
+
+    async def test_a_closed_prompt_takes_no_answer(self, store: Store) -> None:
+        """Also where the version would still fit: the second answer to one question changes nothing."""
+        prompt, job = a_prompt(), a_job(state=JobState.RUNNING)
+        await store.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        kept = answered(prompt, Answer.KEEP)
+        second = answered(prompt, Answer.GIVE_UP, ADA)
+        assert await store.apply([bookkeeping(job, closes=(kept,))]) == [True]
+        assert await store.apply([bookkeeping(job, closes=(second,), notices=(a_notice("n"),))]) == [False]
+        assert await store.apply([step(job, Event.LOSE, closes=(second,))]) == [False]
+        assert await store.prompt("p1") == kept
+        assert (await found(store)).state is JobState.RUNNING
+        assert await store.notice("n") is None
+
+    async def test_a_prompt_that_was_never_asked_cannot_be_answered(self, store: Store) -> None:
+        """A made-up question decides nothing."""
+        job = await keep(store, a_job(state=JobState.OFFERED))
+        assert await store.apply([step(job, Event.PROMOTE, closes=(answered(a_prompt("p404")),))]) == [False]
+        assert (await found(store)).state is JobState.OFFERED
+
+    async def test_of_many_answers_at_one_moment_one_counts(self, store: Store) -> None:
+        """Also where the answers move nothing."""
+        prompt, job = a_prompt(), a_job(state=JobState.RUNNING)
+        await store.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        closing = [answered(prompt, Answer.KEEP, Actor(team="T", user=f"U{number}")) for number in range(10)]
+        outcomes = await asyncio.gather(*(store.apply([bookkeeping(job, closes=(one,))]) for one in closing))
+        assert sorted(outcomes) == [[False]] * 9 + [[True]]
+        [[winner]] = [[one] for one, [won] in zip(closing, outcomes, strict=True) if won]
+        assert await store.prompt("p1") == winner
+
+    async def test_prompts_stand_in_the_order_of_asking(self, store: Store) -> None:
+        """Closing an older question does not make it the newest."""
+        first, second = a_prompt("p9"), a_prompt("p1")
+        job = a_job(state=JobState.RUNNING)
+        await store.request(birth(job, opens=[first, second]), same_since=NOW, is_exclusive=False)
+        early = a_prompt("p5", asked_at=at(seconds=-1))
+        await store.apply([bookkeeping(job, opens=(early,), closes=(answered(first),))])
+        assert [prompt.id for prompt in await store.prompts("j1")] == ["p5", "p9", "p1"]
+        assert [prompt.id for prompt in await store.open_prompts()] == ["p5", "p1"]
+
+    async def test_a_withdrawn_prompt_makes_room_for_a_fresh_one(self, store: Store) -> None:
+        """One change closes the outdated question and asks anew."""
+        prompt, job = a_prompt(), a_job(state=JobState.OFFERED)
+        await store.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        withdrawn = replace(prompt, outcome=Outcome.WITHDRAWN, reason="changed", closed_at=NOW)
+        assert await store.apply([bookkeeping(job, closes=(withdrawn,), opens=(a_prompt("p2"),))]) == [True]
+        assert await store.open_prompts() == [a_prompt("p2")]
+
+
+class Outbox:
+    """What is to be told is told in order, once, and never in two attempts at one time."""
+
+    async def test_a_notice_comes_back_as_it_was_told(self, store: Store) -> None:
+        """A lane's message carries what its rendering needs."""
+        await keep(store, a_job())
+        notice = a_notice("n", job_id="j1", channel=HERE, body={"b": "ü", "a": [1, {"x": None}]})
+        await told(store, notice)
+        assert await store.notice("n") == notice
+        assert await store.take_notices(NOW, 9) == [notice]
+        assert await store.notice("n404") is None
+
+    async def test_the_same_thing_is_told_once(self, store: Store) -> None:
+        """The first wording stays; the second is the same message."""
+        await told(store, a_notice("n", id="one", body={"text": "first"}), a_notice("n", id="two"))
+        await told(store, a_notice("n", id="three"))
+        assert (await stored(store, "n")).id == "one"
+        assert await taken(store) == ["n"]
+
+    async def test_one_lane_goes_in_order_and_one_at_a_time(self, store: Store) -> None:
+        """A thread line does not overtake its card, nor leave while the card is still on its way."""
+        await told(store, a_notice("first"), a_notice("second"), a_notice("third"))
+        for key in ("first", "second", "third"):
+            notice = await take(store)
+            assert notice.key == key
+            assert await taken(store) == []
+            await store.sent(notice, ts="1.1", channel=HERE)
+        assert await taken(store) == []
+
+    async def test_lanes_do_not_wait_for_each_other(self, store: Store) -> None:
+        """One conversation that takes nothing stops no other; the oldest come first."""
+        await told(store, a_notice("a1", "a"), a_notice("b1", "b"), a_notice("a2", "a"), a_notice("c1", "c"))
+        assert await taken(store, limit=2) == ["a1", "b1"]
+        assert await taken(store) == ["c1"]
+
+    async def test_the_order_is_that_of_telling_whatever_the_times_say(self, store: Store) -> None:
+        """A message whose time has not come holds back what was told after it in its lane."""
+        await told(store, a_notice("first", try_at=at(seconds=9)), a_notice("second"), a_notice("other", "b"))
+        assert await taken(store) == ["other"]
+        assert await taken(store, at(seconds=9)) == ["first"]
+
+    async def test_nothing_is_taken_twice(self, store: Store) -> None:
+        """However many look at one moment."""
+        await told(store, *(a_notice(f"n{number}", f"lane {number}") for number in range(30)))
+        takes = await asyncio.gather(*(store.take_notices(NOW, 7) for _ in range(8)))
+        assert sorted(one.key for batch in takes for one in batch) == sorted(f"n{number}" for number in range(30))
+
+    async def test_from_the_taking_on_a_notice_counts_as_possibly_sent(self, store: Store) -> None:
+        """A process that dies between taking and noting must look before it repeats; the taker sees how it stood."""
+        await told(store, a_notice("n"))
+        notice = await take(store, at(seconds=3))
+        assert (notice.in_doubt, notice.attempts, notice.first_tried_at) == (False, 0, None)
+        now = await stored(store, "n")
+        assert (now.in_doubt, now.attempts, now.first_tried_at) == (True, 1, at(seconds=3))
+
+    async def test_what_was_sent_is_known_by_its_place_and_time(self, store: Store) -> None:
+        """An edit needs the message's ts and the conversation that really took it."""
+        await told(store, a_notice("n", channel="U0ADA"))
+        await store.sent(await take(store), ts="1700.0001", channel="D0ADA")
+        sent = await stored(store, "n")
+        assert (sent.sent_ts, sent.sent_to, sent.in_doubt) == ("1700.0001", "D0ADA", False)
+        await store.resume(at(hours=1))
+        assert await taken(store, at(days=9)) == []
+
+    @pytest.mark.parametrize("in_doubt", [True, False])
+    async def test_what_is_put_back_comes_again_in_its_time(self, store: Store, in_doubt: bool) -> None:
+        """Surely not sent: simply again. Perhaps sent: looked up first, from the first attempt on."""
+        await told(store, a_notice("n"), a_notice("next"))
+        await store.put_back(await take(store), try_at=at(seconds=30), in_doubt=in_doubt, error="Slack asked to wait.")
+        assert await taken(store, at(seconds=29)) == []
+        again = await take(store, at(seconds=30))
+        assert (again.key, again.in_doubt, again.attempts) == ("n", in_doubt, 1)
+        assert (again.first_tried_at, again.error) == (NOW, "Slack asked to wait.")
+        await store.put_back(again, try_at=at(seconds=60), in_doubt=in_doubt, error="")
+        assert (await take(store, at(seconds=60))).first_tried_at == NOW
+
+    async def test_after_a_restart_what_was_under_way_is_in_doubt(self, store: Store) -> None:
+        """The former process may have posted it: it is handed out again, to be looked up."""
+        await told(store, a_notice("n"), a_notice("waiting", "b", try_at=at(seconds=1)))
+        await take(store)
+        await store.resume(at(seconds=5))
+        again = await store.take_notices(at(seconds=5), 9)
+        assert [(one.key, one.in_doubt, one.attempts) for one in again] == [("n", True, 1), ("waiting", False, 0)]
+
+    async def test_what_is_dropped_makes_way_and_is_not_told_again(self, store: Store) -> None:
+        """Slack will never take it; the lane goes on, and the reason is kept."""
+        await told(store, a_notice("n"), a_notice("next"))
+        await store.drop(await take(store), "invalid_blocks")
+        assert (await stored(store, "n")).error == "invalid_blocks"
+        await told(store, a_notice("n", id="again"))
+        assert await taken(store) == ["next"]
+
+    @pytest.mark.parametrize("end", ["sent", "dropped"])
+    async def test_what_only_one_person_should_see_is_not_kept(self, store: Store, end: str) -> None:
+        """An answer holds a response_url, which is a secret, and words for one reader."""
+        await told(store, a_notice("n", "x", NoticeKind.TOLD, body={"url": "https://hooks.example/1", "text": "t"}))
+        notice = await take(store)
+        await (store.sent(notice, ts="", channel="") if end == "sent" else store.drop(notice, "gone"))
+        assert (await stored(store, "n")).body == {}
+
+
+class Redraws:
+    """An edit shows what holds when it is made, so one waiting edit stands for all."""
+
+    async def test_a_redraw_is_left_out_while_its_message_waits(self, store: Store) -> None:
+        """The message will be rendered with what holds then."""
+        await told(store, a_notice("card", kind=NoticeKind.CARD), a_redraw("r1", "card"))
+        assert await store.notice("r1") is None
+
+    async def test_a_redraw_is_left_out_while_another_waits(self, store: Store) -> None:
+        """A hundred looks between two deliveries are one edit."""
+        await told(store, *(a_redraw(f"r{number}", "card") for number in range(100)))
+        assert await taken(store) == ["r0"]
+        assert await taken(store) == []
+
+    async def test_a_redraw_is_kept_once_its_message_is_on_its_way(self, store: Store) -> None:
+        """What is being rendered at this moment may lack what just happened."""
+        await told(store, a_notice("card", kind=NoticeKind.CARD))
+        card = await take(store)
+        await told(store, a_redraw("r1", "card"), a_redraw("r2", "card"))
+        await store.sent(card, ts="1.1", channel=HERE)
+        assert await taken(store) == ["r1"]
+
+    async def test_a_redraw_is_kept_once_the_other_is_on_its_way(self, store: Store) -> None:
+        """Or the last state of a card would never be shown."""
+        await told(store, a_redraw("r1", "card"))
+        first = await take(store)
+        await told(store, a_redraw("r2", "card"), a_redraw("r3", "card"))
+        await store.sent(first, ts="", channel="")
+        assert await taken(store) == ["r2"]
+
+    @pytest.mark.parametrize("kind", [NoticeKind.CARD, NoticeKind.REDRAW])
+    async def test_a_redraw_is_kept_beside_an_attempt_in_doubt(self, store: Store, kind: NoticeKind) -> None:
+        """An attempt that is looked up and found shows what held when it was made, not what holds now."""
+        await told(store, a_notice("card", kind=kind, body={"target": "card"}))
+        await store.put_back(await take(store), try_at=NOW, in_doubt=True, error="")
+        await told(store, a_redraw("r1", "card"))
+        assert await store.notice("r1") is not None
+
+    async def test_a_redraw_is_left_out_beside_a_message_surely_not_sent(self, store: Store) -> None:
+        """It is rendered anew."""
+        await told(store, a_notice("card", kind=NoticeKind.CARD))
+        await store.put_back(await take(store), try_at=NOW, in_doubt=False, error="")
+        await told(store, a_redraw("r1", "card"))
+        assert await store.notice("r1") is None
+
+    async def test_a_redraw_is_left_out_while_its_message_is_held(self, store: Store) -> None:
+        """It will be rendered when it finds its place."""
+        await keep(store, a_job(), a_notice("card", "j1", NoticeKind.CARD, job_id="j1"))
+        await store.hold(await take(store), "not_in_channel", None)
+        await told(store, a_redraw("r1", "card", "j1", job_id="j1"))
+        assert await store.notice("r1") is None
+
+    async def test_redraws_of_different_messages_are_different(self, store: Store) -> None:
+        """The card's edit does not stand for the prompt's."""
+        await told(store, a_redraw("r1", "card"), a_redraw("r2", "prompt:p1"))
+        assert await store.notice("r2") is not None
+
+    async def test_a_redraw_of_what_was_sent_is_kept(self, store: Store) -> None:
+        """That is what it is for."""
+        await told(store, a_notice("card", kind=NoticeKind.CARD))
+        await store.sent(await take(store), ts="1.1", channel=HERE)
+        await told(store, a_redraw("r1", "card"))
+        assert await taken(store) == ["r1"]
+
+
+class Held:
+    """Where the bot may not post, messages wait until there is a place for them."""
+
+    async def hold_card(self, store: Store, id_: str = "j1", place: str = HERE) -> Notice:
+        """A job whose card its conversation did not take, with a line that follows it."""
+        job = a_job(id_, place=place)
+        card = a_notice(f"{id_}:card", id_, NoticeKind.CARD, job_id=id_)
+        await keep(store, job, card, a_notice(f"{id_}:line", id_, job_id=id_))
+        [notice] = [one for one in await store.take_notices(NOW, 9) if one.job_id == id_]
+        await store.hold(notice, "not_in_channel", None)
+        return notice
+
+    async def test_what_is_held_waits_with_all_that_follows_it(self, store: Store) -> None:
+        """Until it is released, not until a time; a restart changes nothing."""
+        await self.hold_card(store)
+        held = await stored(store, "j1:card")
+        assert (held.is_held, held.in_doubt, held.error) == (True, False, "not_in_channel")
+        await store.resume(at(days=1))
+        assert await taken(store, at(days=9)) == []
+
+    async def test_the_person_is_told_in_the_same_step(self, store: Store) -> None:
+        """Holding and saying so are one."""
+        await keep(store, a_job(), a_notice("j1:card", "j1", NoticeKind.CARD, job_id="j1"))
+        ways = a_notice("ways", "ways", NoticeKind.TOLD, body={"text": "Two ways on …"})
+        await store.hold(await take(store), "not_in_channel", ways)
+        assert await taken(store) == ["ways"]
+
+    async def test_an_invitation_releases_what_was_held_there(self, store: Store) -> None:
+        """All trainings of that conversation go on, in order, and no others."""
+        await self.hold_card(store, "j1")
+        await self.hold_card(store, "j2")
+        await self.hold_card(store, "j3", "C0OTHER")
+        assert sorted(await store.release(HERE)) == ["j1", "j2"]
+        assert await taken(store) == ["j1:card", "j2:card"]
+        assert (await stored(store, "j3:card")).is_held
+
+    async def test_one_training_can_be_released_alone(self, store: Store) -> None:
+        """ "Post here" is about one training."""
+        await self.hold_card(store, "j1")
+        await self.hold_card(store, "j2")
+        assert await store.release(HERE, job_id="j2") == ["j2"]
+        assert await taken(store) == ["j2:card"]
+
+    async def test_a_training_can_move_to_another_place(self, store: Store) -> None:
+        """ "Use my DM": from now on its messages go there."""
+        await self.hold_card(store, "j1")
+        await self.hold_card(store, "j2")
+        assert await store.release(HERE, job_id="j1", to="U0ADA") == ["j1"]
+        assert ((await found(store, "j1")).place, (await found(store, "j2")).place) == ("U0ADA", HERE)
+        card = await take(store)
+        assert (card.key, card.in_doubt) == ("j1:card", False)
+
+    async def test_a_move_under_way_does_not_take_the_place_back(self, store: Store) -> None:
+        """Where a job's messages go is decided by its release, not by a step that began before it."""
+        await self.hold_card(store)
+        job = await found(store)
+        await store.release(HERE, job_id="j1", to="U0ADA")
+        await store.move_to("j1", "D0ADA")
+        assert await store.apply([step(job, Event.PASS)]) == [True]
+        assert (await found(store)).place == "D0ADA"
+
+    async def test_moving_makes_no_click_stale(self, store: Store) -> None:
+        """A place is no state: the version stays."""
+        await self.hold_card(store)
+        await store.move_to("j1", "D0ADA")
+        job = await found(store)
+        assert (job.version, job.place) == (1, "D0ADA")
+
+    async def test_nothing_held_is_nothing_released(self, store: Store) -> None:
+        """Pressing the button a second time changes nothing, nor does an invitation to anywhere."""
+        await keep(store, a_job(), a_notice("j1:card", "j1", NoticeKind.CARD, job_id="j1"))
+        assert await store.release(HERE) == []
+        assert await store.release(HERE, job_id="j1", to="U0ADA") == []
+        assert (await found(store)).place == HERE
+
+    async def test_a_message_in_doubt_stays_in_doubt_while_it_is_held(self, store: Store) -> None:
+        """An attempt before the bot was thrown out may have succeeded."""
+        await keep(store, a_job(), a_notice("n", "j1", job_id="j1"))
+        await store.put_back(await take(store), try_at=NOW, in_doubt=True, error="")
+        await store.hold(await take(store), "not_in_channel", None)
+        await store.release(HERE)
+        assert (await take(store)).in_doubt
+
+
+class Waiting:
+    """Clicks and questions that wait for an answer from outside."""
+
+    async def test_a_click_is_kept_once_a_person_and_prompt(self, store: Store) -> None:
+        """Impatience is not a second answer: the first of each person counts, in the order of clicking."""
+        first = a_click("c9", reason="because “ü”", url="https://hooks.example/1")
+        other, elsewhere = a_click("c1", actor=ADA), a_click("c2", "p2")
+        for click in (first, other, elsewhere, a_click("c3"), replace(first, answer=Answer.REJECT)):
+            await store.keep_click(click)
+        assert await store.kept_clicks() == [first, other, elsewhere]
+
+    async def test_a_click_that_was_decided_is_gone(self, store: Store) -> None:
+        """Afterwards the same person may click again, and dropping twice does no harm."""
+        await store.keep_click(a_click("c1"))
+        await store.drop_click("c1")
+        await store.drop_click("c1")
+        await store.keep_click(a_click("c2"))
+        assert await store.kept_clicks() == [a_click("c2")]
+
+    async def test_an_inquiry_is_handed_out_once_a_lease(self, store: Store) -> None:
+        """It is answered once, also if the one that answers dies at it."""
+        await store.inquire(an_inquiry())
+        await store.inquire(replace(an_inquiry(), words={}))
+        assert await store.claim_inquiries(NOW, at(minutes=1)) == [an_inquiry()]
+        assert await store.claim_inquiries(at(seconds=59), at(minutes=2)) == []
+        assert await store.claim_inquiries(at(minutes=1), at(minutes=2)) == [an_inquiry()]
+
+    async def test_inquiries_are_answered_in_the_order_of_asking(self, store: Store) -> None:
+        """And none is given to two."""
+        for number in (3, 1, 2):
+            await store.inquire(an_inquiry(f"i{number}", asked_at=at(milliseconds=number)))
+        claims = await asyncio.gather(*(store.claim_inquiries(at(seconds=1), at(minutes=1)) for _ in range(5)))
+        assert [[one.id for one in batch] for batch in claims if batch] == [["i1", "i2", "i3"]]
+
+    async def test_an_answered_inquiry_is_gone_and_its_answer_is_told(self, store: Store) -> None:
+        """One step: no answer without an end, no end without the answer."""
+        await store.inquire(an_inquiry())
+        await store.end_inquiry("i1", a_notice("answer"))
+        await store.resume(at(hours=1))
+        assert await store.claim_inquiries(at(days=1), at(days=2)) == []
+        assert await taken(store) == ["answer"]
+
+    async def test_an_inquiry_may_end_without_a_word(self, store: Store) -> None:
+        """Its response_url works no more."""
+        await store.inquire(an_inquiry())
+        await store.end_inquiry("i1", None)
+        assert await store.claim_inquiries(at(days=1), at(days=2)) == []
+
+    async def test_a_restart_takes_up_inquiries(self, store: Store) -> None:
+        """Who asked still waits."""
+        await store.inquire(an_inquiry())
+        await store.claim_inquiries(NOW, at(hours=1))
+        await store.resume(at(seconds=2))
+        assert await store.claim_inquiries(at(seconds=2), at(hours=1)) == [an_inquiry()]
+
+
+class Known:
+    """What is known of groups and services survives a restart."""
+
+    async def test_a_group_is_kept_as_last_read(self, store: Store) -> None:
+        """Members, when they were read, and since when they cannot be."""
+        first = Group(id="S0OPS", members=frozenset({"U0ADA", "W0GRID"}), read_at=NOW)
+        failing = replace(first, failing_since=at(minutes=1))
+        empty = Group(id="S0NEW")
+        for group in (first, empty, failing):
+            await store.save_group(group)
+        assert await store.groups(["S0OPS", "S0NEW", "S0404"]) == {"S0OPS": failing, "S0NEW": empty}
+        assert await store.groups(["S0NEW"]) == {"S0NEW": empty}
+        assert await store.groups([]) == {}
+
+    async def test_the_health_of_a_service_is_kept_with_what_is_told_of_it(self, store: Store) -> None:
+        """A restart tells no outage twice."""
+        away = ServiceHealth(name="sestek", failures=3, since=NOW, told_at=at(minutes=2))
+        await store.save_health(away, [a_notice("away")])
+        await store.save_health(replace(away, failures=4), [a_notice("away", id="again")])
+        await store.save_health(ServiceHealth(name="sony"), [])
+        assert await store.health() == {
+            "sestek": replace(away, failures=4),
+            "sony": ServiceHealth(name="sony"),
+        }
+        assert await taken(store) == ["away"]
+
+
+HISTORY = [
+    a_job("j1", JobState.DONE, request=a_wish("k1"), created_at=at(days=-3)),
+    a_job(
+        "j2",
+        JobState.FAILED,
+        request=a_wish("k2", provider="sony", model="churn", actor=BORA),
+        created_at=at(days=-2),
+    ),
+    a_job(
+        "j3",
+        JobState.RUNNING,
+        request=a_wish("k3", params={"title": "100% Über_fall", "lr": 0.25}),
+        created_at=at(days=-1),
+    ),
+    a_job(
+        "j4",
+        JobState.DONE,
+        request=a_wish("k4", provider="aitems", model="42", params={"hp": {"rate": [1, 'quo"te']}}),
+        place="C0OTHER",
+    ),
+    a_job("j5", JobState.RUNNING, request=a_wish("k5", data={"data": "İstanbul.jsonl"})),
+]
+TWO_DAYS_AGO = at(days=-2)
+FILTERED = [
+    (JobFilter(), "j4 j5 j3 j2 j1"),
+    (JobFilter(place=HERE), "j5 j3 j2 j1"),
+    (JobFilter(place="C0OTHER"), "j4"),
+    (JobFilter(user="U0BORA"), "j2"),
+    (JobFilter(provider="sestek"), "j5 j3 j1"),
+    (JobFilter(states=frozenset({JobState.DONE})), "j4 j1"),
+    (JobFilter(states=frozenset({JobState.DONE, JobState.FAILED})), "j4 j2 j1"),
+    (JobFilter(since=TWO_DAYS_AGO), "j4 j5 j3 j2"),
+    (JobFilter(since=TWO_DAYS_AGO + timedelta(milliseconds=1)), "j4 j5 j3"),
+    (JobFilter(place=HERE, user="U0ADA", provider="sestek", states=frozenset({JobState.DONE})), "j1"),
+    (JobFilter(place=HERE, user="U0ADA", provider="sony"), ""),
+    (JobFilter(provider="sestek", text="my-model", since=TWO_DAYS_AGO), "j5 j3"),
+]
+SEARCHED = {
+    "churn": "j2",
+    "CHURN": "j2",
+    "my-": "j5 j3 j1",
+    "J2": "j2",
+    "100%": "j3",
+    "%": "j3",
+    "_": "j3",
+    "über_FALL": "j3",
+    "ÜBER": "j3",
+    "İSTANBUL": "j5",
+    "0.25": "j3",
+    "rate": "j4",
+    'quo"te': "j4",
+    "42": "j4",
+    "\\": "",
+    "'; DROP TABLE jobs; --": "",
+    "request_key": "",
+    "channel": "",
+    "U0ADA": "",
+    HERE: "",
+    "sestek": "",
+}
+
+
+class History:
+    """Old trainings are found again."""
+
+    async def test_filters_narrow_together(self, store: Store) -> None:
+        """Newest first; each filter that is given must fit."""
+        for job in HISTORY:
+            await keep(store, job)
+        found_ = [(wanted, " ".join(sorted(ids(await store.jobs(wanted))))) for wanted, _ in FILTERED]
+        assert found_ == [(wanted, " ".join(sorted(expected.split()))) for wanted, expected in FILTERED]
+
+    async def test_a_text_is_looked_for_in_model_id_and_parameters(self, store: Store) -> None:
+        """As people write it, in any case, with no sign that means something else, and nowhere but there."""
+        for job in HISTORY:
+            await keep(store, job)
+        assert {text: " ".join(ids(await store.jobs(JobFilter(text=text)))) for text in SEARCHED} == SEARCHED
+
+    async def test_newest_come_first(self, store: Store) -> None:
+        """Whatever was kept first."""
+        for day in (2, 0, 3, 1):
+            await keep(store, a_job(f"j{day}", created_at=at(days=day)))
+        assert ids(await store.jobs(JobFilter())) == ["j3", "j2", "j1", "j0"]
+
+    async def test_pages_follow_each_other_without_gap_or_overlap(self, store: Store) -> None:
+        """Also where many were made at one moment."""
+        for number in range(25):
+            await keep(store, a_job(f"j{number:02}", created_at=at(seconds=number // 10)))
+        pages = [ids(await store.jobs(JobFilter(), offset=offset, limit=10)) for offset in (0, 10, 20, 30)]
+        assert [len(page) for page in pages] == [10, 10, 5, 0]
+        everything = [id_ for page in pages for id_ in page]
+        assert everything == ids(await store.jobs(JobFilter(), limit=100))
+        assert sorted(everything) == [f"j{number:02}" for number in range(25)]
+
+    async def test_a_move_changes_no_place_in_the_history(self, store: Store) -> None:
+        """Newest is by making, not by moving; pages stay put while trainings run."""
+        jobs = [await keep(store, a_job(f"j{day}", created_at=at(days=day))) for day in range(3)]
+        await store.apply([step(jobs[0], Event.PASS, when=at(days=9))])
+        assert ids(await store.jobs(JobFilter())) == ["j2", "j1", "j0"]
+
+
+class StoreContract(Requests, Urls, Due, Moves, Prompts, Outbox, Redraws, Held, Waiting, Known, History):
+    """All of it, for a subclass whose name begins with Test."""
