@@ -44,7 +44,9 @@ class NotConfiguredError(ConfigurationError):
     """A provider has no credentials. `keys` are the settings that would give it some."""
 
     def __init__(self, title: str, keys: tuple[str, ...]) -> None:
-        super().__init__(f"{title} is not configured here. Its operator sets {' and '.join(keys)}.")
+        *most, last = keys
+        named = f"{', '.join(most)} and {last}" if most else last
+        super().__init__(f"{title} is not configured here. Its operator sets {named}.")
         self.keys = keys
 
 

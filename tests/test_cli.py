@@ -1,0 +1,111 @@
+"""The command line, run as people run it: processes, their words and their exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from tests.flows.lab import lab
+
+OURS = ("SLACK_", "SWITCHYARD_")
+
+
+def switchyard(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in an empty folder, with nothing of this machine's configuration."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *words],
+        cwd=folder,
+        env=clean(environ),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    root = str(Path(__file__).parents[1])
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+    return {**kept, "PYTHONPATH": root, **environ}
+
+
+def test_the_history_without_a_database_is_a_sentence(tmp_path: Path) -> None:
+    """No traceback, and no empty database left behind by somebody who only looked."""
+    for words in (("jobs",), ("status", "j234567")):
+        ran = switchyard(tmp_path, *words)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "no database" in ran.stderr
+        assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_running_without_tokens_names_every_one_that_lacks(tmp_path: Path) -> None:
+    """All problems come at once, each with the place where its value is found."""
+    ran = switchyard(tmp_path, "run")
+    assert ran.returncode == 2
+    assert "SLACK_BOT_TOKEN" in ran.stderr
+    assert "SLACK_SIGNING_SECRET" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_manifest_and_its_twin_are_printed(tmp_path: Path) -> None:
+    """The manifest is for Socket Mode, its twin sends everything to one https address."""
+    assert "socket_mode_enabled: true" in switchyard(tmp_path, "manifest").stdout
+    twin = switchyard(tmp_path, "manifest", "--http", "https://bot.example.com").stdout
+    assert "https://bot.example.com/slack/events" in twin
+    refused = switchyard(tmp_path, "manifest", "--http", "http://bot.example.com")
+    assert refused.returncode == 1
+    assert "https://" in refused.stderr
+
+
+def test_the_doctor_says_what_lacks_and_ends_badly(tmp_path: Path) -> None:
+    """Everything is looked at, what lacks is named, and a script can tell by the exit code."""
+    ran = switchyard(tmp_path, "doctor")
+    assert ran.returncode == 1
+    for part in ("configuration", "data folder", "approvers", "database", "SQLite", "sestek", "sony", "Slack"):
+        assert part in ran.stdout
+
+
+async def test_the_shell_reads_beside_a_running_bot_and_a_second_bot_is_refused(tmp_path: Path) -> None:
+    """Only a second process that writes is refused; reading the history disturbs nobody."""
+    async with lab(tmp_path) as here:
+        await here.type("/train deepopinion 1 reviews-2026")
+        job = await here.reaches(JobState.DONE)
+        listed = await asyncio.to_thread(switchyard, tmp_path, "jobs", "--json", **here.environ)
+        assert json.loads(listed.stdout)["id"] == job.id
+        story = await asyncio.to_thread(switchyard, tmp_path, "status", job.id, **here.environ)
+        assert "trained" in story.stdout
+        healthy = await asyncio.to_thread(switchyard, tmp_path, "doctor", **here.environ)
+        assert (healthy.returncode, "PROBLEM" in healthy.stdout) == (0, False), healthy.stdout
+        second = await asyncio.to_thread(switchyard, tmp_path, "run", **here.environ)
+        assert second.returncode == 1
+        assert f"process {os.getpid()}" in second.stderr
+
+
+async def test_the_sandbox_greets_answers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """One command starts the world and the bot; it says where the page is; Ctrl-C ends both."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "sandbox", "--port", "0"),
+        cwd=tmp_path,
+        env=clean({"TMPDIR": str(tmp_path)}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        greeting = [await process.stdout.readline() for _ in range(6)]
+        while b"is running" not in await process.stderr.readline():
+            pass
+    assert b"http://127.0.0.1:" in b"".join(greeting)
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
