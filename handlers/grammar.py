@@ -14,7 +14,7 @@ from bot.domain.jobs import ENDS, JobState
 from bot.domain.requests import Json
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
-from handlers.marks import clipped, in_one_line, is_unfit
+from handlers.marks import clipped, find_unfit, in_one_line
 from handlers.views.words import PHRASES
 
 _QUOTES: tuple[str, ...] = ('"“”„‟', "'‘’‚‛", "«»", "‹›")
@@ -69,7 +69,7 @@ def split(text: str) -> list[Word]:
 def _refuse_unfit(text: str) -> None:
     if len(text) > MOST_CHARACTERS:
         raise UsageError(f"That is too long: a command takes at most {MOST_CHARACTERS:,} characters.")
-    unfit = next((sign for sign in text if is_unfit(sign) and not sign.isspace()), None)
+    unfit = find_unfit(text)
     if unfit is not None:
         raise UsageError(f"The command holds a sign that cannot be shown (U+{ord(unfit):04X}). Please type it anew.")
 

@@ -5,7 +5,6 @@ Only what stands in angle brackets means something to Slack, and `&`, `<`, `>` a
 """
 
 import re
-import unicodedata
 
 from bot.domain.text import cut
 
@@ -15,18 +14,19 @@ _OURS = re.compile(
 """A person, a user group, a time: nothing else is ever marked by us."""
 
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
-_HALF_A_MARK = re.compile(r"(?:<[^>]*|&[a-z]{0,3})$")
-_TURNING = frozenset({"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"})
+_HALF_A_MARK = re.compile(r"(?:<[^<>]{0,100}|&[a-z]{0,3})$")
+_UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
-def is_unfit(sign: str) -> bool:
-    """Control characters, halves of characters, and signs that turn the order in which a line is read."""
-    return unicodedata.category(sign) in ("Cc", "Cs") or unicodedata.bidirectional(sign) in _TURNING
+def find_unfit(text: str) -> str | None:
+    """The first control character, half a character, or sign that turns the order in which a line is read."""
+    found = _UNFIT.search(text)
+    return found.group() if found else None
 
 
 def in_one_line(text: str) -> str:
     """The text without anything that could begin a new line, or hide or turn a part of it."""
-    return "".join(sign for sign in " ".join(text.split()) if not is_unfit(sign))
+    return _UNFIT.sub("", " ".join(text.split()))
 
 
 def foreign(text: str, most: int = 300) -> str:

@@ -1,0 +1,131 @@
+"""What the engine hands to the edge, with one text in the place of everything that comes from outside."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.approvals import ANSWERS, Outcome, Prompt, Rule, Subject
+from bot.domain.changes import Button
+from bot.domain.contents import Card, Content, Line, Note, Question
+from bot.domain.jobs import ENDS, Job, JobState, Look, Phase, RemoteStatus, Transition
+from bot.domain.requests import Actor, Payload, Plan, TrainRequest
+from handlers.marks import foreign as safe
+from handlers.views import forms, history
+from handlers.views.blocks import Message
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ADA, BORA = Actor(team="T0SWITCHYD", user="U0ADA00001"), Actor(team="T0SWITCHYD", user="U0BORA0001")
+RULE = Rule(approvers=(BORA.user, "S0MLOPS001"))
+OURS = (
+    r"<@U0ADA00001>|<@U0BORA0001>|<!subteam\^S0MLOPS001>|<!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|[0-9: -]+ UTC>"
+)
+"""Every mark that the samples below may bring into a message."""
+
+
+def plan(foreign: str = "my-model", lines: int = 3) -> Plan:
+    payload = Payload(
+        name=foreign,
+        sha256="3f" * 32,
+        size=1234,
+        rows=56_789,
+        facts={"labels": foreign},
+        warnings=(foreign, foreign),
+    )
+    summary = tuple((f"{foreign} {number}", foreign) for number in range(lines))
+    return Plan(provider="sestek", model=foreign, body={}, summary=summary, payload=payload)
+
+
+def status(foreign: str = "Training", **fields: Any) -> RemoteStatus:
+    seen: dict[str, Any] = {
+        "phase": Phase.RUNNING,
+        "word": foreign,
+        "detail": foreign,
+        "progress": 42.0,
+        "metrics": {foreign: foreign, "loss": 0.5},
+        "parts": ((foreign, foreign), ("pop", "learning")),
+    }
+    return RemoteStatus(**{**seen, **fields})
+
+
+def job(state: JobState = JobState.RUNNING, foreign: str = "my-model", **fields: Any) -> Job:
+    request = TrainRequest(request_key="k1", provider="sestek", model=foreign, actor=ADA, channel="C0TRAIN001")
+    made: dict[str, Any] = {
+        "id": "j2345ab",
+        "request": request,
+        "state": state,
+        "created_at": AT,
+        "state_at": AT,
+        "place": "C0TRAIN001",
+        "plan": plan(foreign),
+        "remote_id": foreign,
+        "look": Look(status=status(foreign), error=foreign),
+    }
+    return Job(**{**made, **fields})
+
+
+def move(new: JobState = JobState.RUNNING, reason: str = "", **fields: Any) -> Transition:
+    made: dict[str, Any] = {"old": JobState.QUEUED, "seq": 2, "at": AT, "event": None, "actor": BORA}
+    return Transition(job_id="j2345ab", new=new, reason=reason, **{**made, **fields})
+
+
+def prompt(subject: Subject = Subject.PROMOTE, **fields: Any) -> Prompt:
+    made: dict[str, Any] = {"rule": RULE, "asked_at": AT, "expires_at": AT + timedelta(days=7)}
+    return Prompt(id="p1", job_id="j2345ab", subject=subject, digest="d" * 64, **{**made, **fields})
+
+
+def question(asked: Prompt, foreign: str = "my-model", facts: int = 4) -> Question:
+    lines = tuple((f"{foreign} {number}", foreign) for number in range(facts))
+    return Question(prompt=asked, job=job(foreign=foreign), title="Sestek Knovvu ML", facts=lines, consequence=foreign)
+
+
+def prompts(foreign: str = "a reason") -> Iterator[Prompt]:
+    """Every subject, open, answered in each way, expired and withdrawn."""
+    for subject in Subject:
+        yield prompt(subject)
+        yield prompt(subject, rule=Rule())
+        yield prompt(subject, outcome=Outcome.EXPIRED)
+        yield prompt(subject, outcome=Outcome.WITHDRAWN, reason=foreign)
+        for answer in ANSWERS[subject]:
+            yield prompt(subject, outcome=Outcome.ANSWERED, answer=answer, actor=BORA, reason=foreign)
+
+
+def cards(foreign: str = "my-model") -> Iterator[Card]:
+    """The card of every state."""
+    buttons = (Button(label="Cancel", action="cancel", value="j2345ab"),)
+    for state in JobState:
+        notes = (foreign, "The service's result file is kept (1,234 bytes).")
+        yield Card(
+            job=job(state, foreign), title="Sestek Knovvu ML", last=move(state, foreign), notes=notes, buttons=buttons
+        )
+
+
+def contents(foreign: str = "my-model") -> Iterator[Content]:
+    """Everything that the engine has posted or edited."""
+    yield from cards(foreign)
+    yield Card(job=job(JobState.CHECKING, foreign, plan=None, look=Look()), title="Sestek Knovvu ML", last=None)
+    for state in JobState:
+        yield Line(
+            job=job(state, foreign), title="Sestek Knovvu ML", transition=move(state, foreign), is_end=state in ENDS
+        )
+    yield from (question(asked, foreign) for asked in prompts(foreign))
+    yield Note(text=f"Sestek Knovvu ML has not answered: {safe(foreign)}")
+
+
+def histories(foreign: str = "my-model") -> Iterator[Message]:
+    """Every answer that lists jobs or tells of one."""
+    jobs = [job(state, foreign) for state in JobState]
+    yield history.alive([])
+    yield history.alive(jobs)
+    yield history.alive(jobs * 3)
+    yield history.page([], query=foreign[:1500], number=0, has_more=False)
+    yield history.page([], query=foreign[:1500], number=3, has_more=False)
+    yield history.page(jobs[: history.PAGE], query=foreign[:1500], number=1, has_more=True)
+    moves = [move(state, foreign, seq=seq) for seq, state in enumerate(JobState, 1)]
+    for one in jobs:
+        yield history.story(one, moves * 3, list(prompts(foreign)), "Sestek Knovvu ML")
+
+
+def views(foreign: str = "my-model") -> Iterator[dict[str, Any]]:
+    """Every form."""
+    yield forms.reason_form(f'{{"value": "p1|{"d" * 64}", "url": "https://hooks.slack.com/actions/T0/1/x"}}')
+    yield forms.told(safe(foreign))
