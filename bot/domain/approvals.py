@@ -1,6 +1,6 @@
 """Questions that a person answers with a click: approvals of the two gates, and what no service can tell us."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -156,7 +156,7 @@ def _through_group(actor: Actor, electorate: Electorate, now: datetime) -> Verdi
     for group in fresh:
         if actor.user in group.members:
             return Verdict(standing=Standing.ALLOWED, why=f"<@{actor.user}> is in <!subteam^{group.id}>.")
-    stale = [group for group in known if group not in fresh and not _is_given_up(group, now)]
+    stale = [group for group in known if group not in fresh and not is_given_up(group, now)]
     if stale:
         names = ", ".join(f"<!subteam^{group.id}>" for group in stale)
         return Verdict(
@@ -164,14 +164,21 @@ def _through_group(actor: Actor, electorate: Electorate, now: datetime) -> Verdi
             why=f"Checking who is in {names}; your click is kept.",
             stale=tuple(group.id for group in stale),
         )
-    unreadable = [f"<!subteam^{group.id}>" for group in known if group not in fresh]
+    unreadable = [group for group in known if group not in fresh]
     if unreadable:
-        return _denied(f"{', '.join(unreadable)} cannot be read at the moment, so nobody is approved through it.")
+        return _denied(say_unreadable(unreadable))
     return _denied("You may not decide this: you are not among the approvers.")
 
 
-def _is_given_up(group: Group, now: datetime) -> bool:
+def is_given_up(group: Group, now: datetime) -> bool:
+    """Could it not be read for so long that nobody is approved through it?"""
     return group.failing_since is not None and now - group.failing_since >= GROUP_IS_GIVEN_UP_AFTER
+
+
+def say_unreadable(groups: Sequence[Group]) -> str:
+    """The sentence on groups that are given up."""
+    names = ", ".join(f"<!subteam^{group.id}>" for group in groups)
+    return f"{names} cannot be read at the moment, so nobody is approved through it."
 
 
 def _denied(why: str) -> Verdict:

@@ -31,13 +31,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A prompt with what it is about; closed in place when it is no longer open."""
+    """A prompt with what it is about; closed in place when it is no longer open. `notes` say what hinders an answer."""
 
     prompt: Prompt
     job: Job
     title: str
     facts: tuple[tuple[str, str], ...]
     consequence: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

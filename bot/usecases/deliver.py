@@ -134,7 +134,7 @@ async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content:
         return await card(deps, job)
     if notice.kind is NoticeKind.PROMPT:
         prompt = await deps.store.prompt(notice.body["prompt"])
-        return question(deps, prompt, job) if prompt else Note(text="")
+        return await question(deps, prompt, job) if prompt else Note(text="")
     return await _line(deps, notice, job)
 
 

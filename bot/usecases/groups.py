@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.approvals import Group, Standing
+from bot.domain.approvals import GATES, Group, Standing, is_given_up
 from bot.errors import MessengerError
 from bot.ports import Click, Deps
 from bot.usecases.decide import decide, standing_of
-from bot.usecases.moves import tell_person
+from bot.usecases.moves import prompt_key, redraw, tell_person
 
 READ_EVERY = timedelta(seconds=60)
 
@@ -37,9 +37,21 @@ async def _read(deps: Deps, group: Group) -> None:
     try:
         members = await deps.messenger.members(group.id)
     except MessengerError:
-        await deps.store.save_group(replace(group, failing_since=group.failing_since or deps.now()))
+        read = replace(group, failing_since=group.failing_since or deps.now())
     else:
-        await deps.store.save_group(Group(id=group.id, members=members, read_at=deps.now()))
+        read = Group(id=group.id, members=members, read_at=deps.now())
+    await deps.store.save_group(read)
+    if is_given_up(group, deps.now()):
+        await _draw_prompts(deps, f"{'unreadable' if read.failing_since else 'readable'}:{group.failing_since}")
+
+
+async def _draw_prompts(deps: Deps, since: str) -> None:
+    """Prompts say so when a group that decides them cannot be read; each is drawn once for the beginning of that and
+    once for its end."""
+    prompts = [prompt for prompt in await deps.store.open_prompts() if prompt.subject in GATES]
+    drawn = [redraw(deps, one.job_id, prompt_key(one.id), key=f"{prompt_key(one.id)}:{since}") for one in prompts]
+    await deps.store.tell(drawn)
+    deps.nudge("deliver")
 
 
 async def _decide_waiting(deps: Deps, click: Click) -> None:

@@ -78,8 +78,9 @@ def withdraw_open(deps: Deps, prompts: Sequence[Prompt], reason: str) -> list[Pr
     return [close(prompt, Outcome.WITHDRAWN, deps, reason=reason) for prompt in still_open]
 
 
-def redraw(deps: Deps, job_id: str, target: str) -> Notice:
-    return _notice(deps, NoticeKind.REDRAW, key="", job_id=job_id, body={"target": target})
+def redraw(deps: Deps, job_id: str, target: str, *, key: str = "") -> Notice:
+    """A message is to be drawn again; with a `key`, once for it."""
+    return _notice(deps, NoticeKind.REDRAW, key=key, job_id=job_id, body={"target": target})
 
 
 def tell_line(deps: Deps, job: Job, key: str, text: str) -> Notice:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject
+from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject, is_given_up, say_unreadable
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
 from bot.domain.requests import digest
@@ -50,7 +50,7 @@ def rule_as_list(rule: Rule) -> list[object]:
     return [list(rule.approvers), rule.may_approve_own]
 
 
-def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
+async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
     """The prompt as it is shown."""
     return Question(
         prompt=prompt,
@@ -58,7 +58,17 @@ def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         title=about(deps, job.request.provider)[0],
         facts=(*facts(job), *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
+        notes=await _hindrances(deps, prompt),
     )
+
+
+async def _hindrances(deps: Deps, prompt: Prompt) -> tuple[str, ...]:
+    """A group that cannot be read approves nobody: said where people would press."""
+    if prompt.subject not in GATES:
+        return ()
+    known = await deps.store.groups(prompt.rule.groups)
+    given_up = [group for group in known.values() if is_given_up(group, deps.now())]
+    return (say_unreadable(given_up),) if given_up else ()
 
 
 def facts(job: Job) -> tuple[tuple[str, str], ...]:

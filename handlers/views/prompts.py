@@ -56,7 +56,7 @@ def question(content: Question) -> Message:
     last = [
         blocks.section(foreign(content.consequence, 1500)),
         _answers(content) if is_open else blocks.section(f"*{outcome(prompt)}*"),
-        blocks.context([_who(prompt, job)]),
+        blocks.context([_who(prompt, job), *(content.notes if is_open else ())]),
     ]
     return blocks.message(f"{name}: {heading}{'' if is_open else f' {outcome(prompt)}'}", shown, last)
 

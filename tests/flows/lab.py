@@ -7,7 +7,7 @@ import logging
 import shutil
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -38,6 +38,7 @@ FAST = {
     "SWITCHYARD_POLL__SETTLE_SECONDS": "0.3",
     "SWITCHYARD_SLACK__POSTS_PER_SECOND": "1000",
     "SWITCHYARD_AITEMS__PER_SECOND": "200",
+    "SWITCHYARD_SONY__PER_SECOND": "200",
 }
 
 
@@ -106,21 +107,31 @@ class Lab:
         await self.quiet()
         return job
 
+    async def all_reach(self, state: JobState, timeout: float = 10.0) -> None:
+        """Wait until every job is in this state, and its messages are out."""
+
+        async def have() -> bool:
+            return {one for _, one, _ in await self.states()} == {state.value}
+
+        try:
+            await until(have, timeout)
+        except TimeoutError:
+            raise AssertionError(f"not all came to {state}: {await self.states()}") from None
+        await self.quiet()
+
     async def states(self) -> list[tuple[str, str, str]]:
         jobs = await self.bot.deps.store.jobs(JobFilter(), limit=100)
         return [(job.id, job.state.value, job.look.error) for job in jobs]
 
     async def quiet(self, timeout: float = 10.0) -> None:
         """Wait until everything that was to be told has been told."""
-        async with asyncio.timeout(timeout):
-            while await self._waiting():  # noqa: ASYNC110  the outbox is asked, as an operator would ask it
-                await asyncio.sleep(0.02)
+        await until(self._is_quiet, timeout)
 
-    async def _waiting(self) -> int:
+    async def _is_quiet(self) -> bool:
         sql = """SELECT count(*) FROM notices AS n WHERE state = 'pending' AND NOT EXISTS (
                  SELECT 1 FROM notices AS o WHERE o.lane = n.lane AND o.number < n.number AND o.state = 'held')"""
         [(count,)] = await self.rows(sql)
-        return int(count)
+        return not count
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What stands in the database."""
@@ -135,6 +146,10 @@ class Lab:
         await self.quiet()
         slack = self.world.slack
         return await slack.wait_for_message(channel, lambda one: bool(buttons_of(one)) and fits(one), timeout=10)
+
+    async def asked(self, part: str, about: str = "") -> Message:
+        """The prompt with buttons that shows this, and the job that it is about."""
+        return await self.prompt(lambda one: part in shown(one) and about in shown(one))
 
     def thread(self, channel: str = CHANNEL) -> list[str]:
         """The texts of all thread lines, oldest first."""
@@ -184,10 +199,12 @@ class Lab:
         def asked() -> int:
             return sum(method in one.method and path in one.path for one in service.requests)
 
-        until = asked() + count
-        async with asyncio.timeout(10):
-            while asked() < until:  # noqa: ASYNC110  what arrives at the service is counted
-                await asyncio.sleep(0.02)
+        enough = asked() + count
+
+        async def are_enough() -> bool:
+            return asked() >= enough
+
+        await until(are_enough)
 
     def starts(self) -> int:
         """How many trainings were started, at all services together."""
@@ -203,6 +220,13 @@ class Lab:
         ids = Counter(_notice(one) for place in self.world.slack.workspace.messages.values() for one in place.values())
         del ids[None]
         assert not [id_ for id_, count in ids.items() if count > 1], "something was posted twice"
+
+
+async def until(holds: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+    """Ask again and again, until it holds: what is asked here is asked as an operator would, and calls nobody back."""
+    async with asyncio.timeout(timeout):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def _is_refused(call: Call, known: set[str]) -> bool:
