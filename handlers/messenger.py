@@ -39,6 +39,7 @@ _OPERATOR_TAKES = 60.0
 _AGAIN_SOON = 2.0
 _LONGEST_PAUSE = 3600.0
 _PAGE = 200
+_CLOCKS_AGREE = timedelta(seconds=5)
 
 
 T = TypeVar("T")
@@ -127,27 +128,34 @@ class SlackMessenger:
             raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def find(self, channel: str, notice_id: str, *, since: datetime, thread_ts: str | None) -> str | None:
-        cursor = ""
+        ahead = self._ahead
+        found = await self._find(channel, notice_id, since, thread_ts)
+        if found is None and self._ahead - ahead > _CLOCKS_AGREE:
+            # That our clock is ahead was only learned by looking, from a time that may lie after the message.
+            found = await self._find(channel, notice_id, since, thread_ts)
+        return found
+
+    async def _find(self, channel: str, notice_id: str, since: datetime, thread_ts: str | None) -> str | None:
+        options: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": _PAGE}
+        if thread_ts:
+            options |= {"ts": thread_ts}
+        else:
+            # A thread is read whole; a channel from the time of the attempt on, by Slack's clock rather than ours.
+            options |= {"oldest": f"{(since - self._ahead).timestamp():.6f}", "inclusive": True}
         while True:
-            response = await self._look(channel, thread_ts, since, cursor)
+            response = await self._look(options)
             for message in _read(response, "messages", list):
                 if _notice_of(message) == notice_id:
                     return str(message["ts"])
-            cursor = (response.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = (response.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return None
+            options |= {"cursor": cursor}
 
-    async def _look(self, channel: str, thread_ts: str | None, since: datetime, cursor: str) -> Any:
-        options: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": _PAGE}
-        if not thread_ts:
-            # A thread is read whole; a channel from the time of the attempt on, by Slack's clock rather than ours.
-            options |= {"oldest": f"{(since - self._ahead).timestamp():.6f}", "inclusive": True}
-        if cursor:
-            options["cursor"] = cursor
-
+    async def _look(self, options: Mapping[str, Any]) -> Any:
         async def look() -> Any:
-            if thread_ts:
-                return await self._client.conversations_replies(ts=thread_ts, **options)
+            if "ts" in options:
+                return await self._client.conversations_replies(**options)
             return await self._client.conversations_history(**options)
 
         try:
@@ -220,7 +228,7 @@ class SlackMessenger:
             raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         except self._transport.unclear:
             raise AmbiguousSendError("Slack's answer was lost.") from None
-        except (AttributeError, ValueError):
+        except (AttributeError, ValueError, RecursionError):
             # slack_sdk takes every answer for a JSON object in UTF-8 (AsyncSlackResponse.validate).
             raise AmbiguousSendError("Slack's answer could not be read.") from None
 
