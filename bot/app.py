@@ -11,16 +11,17 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
+from bot import health_page
 from bot.domain.approvals import Rule
 from bot.files import DataFolder
-from bot.poller import Crew, Poller, Tick
+from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
+from bot.poller import Crew, Poller, Tick, contain
 from bot.ports import Deps, Limits, Policy
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
@@ -38,6 +39,7 @@ from bot.usecases.recover import recover
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
 from handlers.messenger import SlackMessenger, Transport
+from handlers.sockets import Patience, Sockets
 from storage.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -64,13 +66,17 @@ SLACK_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """A bot that runs. `address` is where Slack's requests are taken in HTTP mode, "" in Socket Mode."""
+    """A bot that runs. `address` is where Slack's requests are taken in HTTP mode, "" in Socket Mode.
+
+    `health` is where machines may ask how it is, "" where that is not configured.
+    """
 
     app: AsyncApp
     deps: Deps
     poller: Poller
     crew: Crew
     address: str
+    health: str
 
 
 def utc_now() -> datetime:
@@ -96,8 +102,8 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         store = await stack.enter_async_context(open_store(settings))
         tools = Tools(sessions=await stack.enter_async_context(open_sessions()), now=now)
         client = await stack.enter_async_context(slack_client(settings))
-        crew = Crew()
-        poller = Poller(_ticks(lambda: deps), _paces(settings))
+        crew, pulse = Crew(), Pulse()
+        poller = Poller(_ticks(lambda: deps, pulse), _paces(settings))
         providers = registry.load(settings.providers, tools)
         providers.require(settings.approvals.start, variable("approvals", "start"))
         deps = Deps(
@@ -121,8 +127,10 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         stack.push_async_callback(poller.close)
         poller.start()
         _warn(settings)
-        address = await stack.enter_async_context(_doors(settings, app))
-        yield Bot(app=app, deps=deps, poller=poller, crew=crew, address=address)
+        sockets = _sockets(settings, app)
+        address = await stack.enter_async_context(_doors(settings, app, sockets, pulse))
+        health = await stack.enter_async_context(_health(settings, deps, sockets, pulse))
+        yield Bot(app=app, deps=deps, poller=poller, crew=crew, address=address, health=health)
 
 
 def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "_Identity") -> AsyncApp:
@@ -211,14 +219,15 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _ticks(deps: Callable[[], Deps]) -> dict[str, Tick]:
-    def bound(tick: Callable[[Deps], Any]) -> Tick:
+def _ticks(deps: Callable[[], Deps], pulse: Pulse) -> dict[str, Tick]:
+    def bound(name: str, tick: Callable[[Deps], Any]) -> Tick:
         async def run() -> None:
             await tick(deps())
+            pulse.beat(name)
 
         return run
 
-    return {name: bound(tick) for name, tick in TICKS.items()}
+    return {name: bound(name, tick) for name, tick in TICKS.items()}
 
 
 def _paces(settings: Settings) -> dict[str, float]:
@@ -228,14 +237,29 @@ def _paces(settings: Settings) -> dict[str, float]:
     return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in TICKS}
 
 
+def _sockets(settings: Settings, app: AsyncApp) -> Sockets | None:
+    """The connections of Socket Mode; None in HTTP mode."""
+    token = settings.slack.app_token
+    if token is None:
+        return None
+    return Sockets(
+        app,
+        token.get_secret_value(),
+        count=settings.slack.sockets,
+        patience=Patience(silence=settings.slack.silence_seconds),
+        refusals=SLACK_FAILURES,
+        contain=contain,
+    )
+
+
 @asynccontextmanager
-async def _doors(settings: Settings, app: AsyncApp) -> AsyncIterator[str]:
+async def _doors(settings: Settings, app: AsyncApp, sockets: Sockets | None, pulse: Pulse) -> AsyncIterator[str]:
     """Let Slack in: over Socket Mode, or over signed HTTP."""
-    if settings.slack.app_token is not None:
-        async with _socket_mode(app, settings.slack.app_token.get_secret_value()):
+    if sockets is not None:
+        async with sockets.open():
             yield ""
         return
-    runner = web.AppRunner(app.web_app(path=REQUEST_PATH), access_log=None)
+    runner = web.AppRunner(_heard(app.web_app(path=REQUEST_PATH), pulse), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, settings.http.host, settings.http.port)
     await site.start()
@@ -246,12 +270,32 @@ async def _doors(settings: Settings, app: AsyncApp) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+def _heard(door: web.Application, pulse: Pulse) -> web.Application:
+    """Note each request that Bolt did not turn away."""
+
+    async def note(_: web.Request, response: web.StreamResponse) -> None:
+        if response.status == 200:
+            pulse.beat(REQUEST)
+
+    door.on_response_prepare.append(note)
+    return door
+
+
 @asynccontextmanager
-async def _socket_mode(app: AsyncApp, token: str) -> AsyncIterator[None]:
-    handler = AsyncSocketModeHandler(app, token)
-    async with _beside(_connect(handler)):
-        yield
-    await handler.close_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+async def _health(settings: Settings, deps: Deps, sockets: Sockets | None, pulse: Pulse) -> AsyncIterator[str]:
+    if settings.health.port is None:
+        yield ""
+        return
+    watch = Watch(
+        store=deps.store,
+        pulse=pulse,
+        ticks=tuple(TICKS),
+        late_after=LATE_AFTER + 2 * max(_paces(settings).values()),
+        signs=sockets.signs if sockets else None,
+        silent_after=settings.slack.silence_seconds,
+    )
+    async with health_page.serving(settings.health.host, settings.health.port, watch.vitals) as address:
+        yield address
 
 
 @asynccontextmanager
@@ -263,19 +307,6 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def _connect(handler: AsyncSocketModeHandler) -> None:
-    """Connect, however long Slack cannot be reached; the SDK reconnects by itself from then on."""
-    while True:
-        try:
-            await handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
-        except SLACK_FAILURES as error:
-            log.warning("Slack's socket does not open: %s", _code(error))
-            await asyncio.sleep(2)
-        else:
-            log.info("connected to Slack")
-            return
 
 
 def _warn(settings: Settings) -> None:

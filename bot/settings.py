@@ -122,6 +122,8 @@ class SlackSettings(Section):
     api_url: Annotated[str, AfterValidator(_check_api_url)] = "https://slack.com/api/"
     alarm_channel: str | None = Field(default=None, pattern=r"^[CGD][A-Z0-9]{2,}$")
     posts_per_second: Positive = 1
+    sockets: int = Field(default=2, ge=1, le=10)
+    silence_seconds: Positive = 30
 
 
 class HttpSettings(Section):
@@ -129,6 +131,13 @@ class HttpSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65535)
+
+
+class HealthSettings(Section):
+    """Where machines may ask how the bot is. Without a port nowhere; port 0 takes any that is free."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=0, le=65535)
 
 
 class DatabaseSettings(Section):
@@ -201,6 +210,7 @@ class Settings(BaseModel):
 
     slack: SlackSettings = SlackSettings()
     http: HttpSettings = HttpSettings()
+    health: HealthSettings = HealthSettings()
     database: DatabaseSettings = DatabaseSettings()
     data: DataSettings = DataSettings()
     approvals: ApprovalSettings = ApprovalSettings()

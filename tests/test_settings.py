@@ -39,6 +39,8 @@ def test_nothing_configured_is_a_usable_configuration(empty_folder: Path) -> Non
     """Commands that only read need no tokens: every setting has its default."""
     settings = load({})
     assert (settings.http.host, settings.http.port) == ("127.0.0.1", 3000)
+    assert (settings.health.host, settings.health.port) == ("127.0.0.1", None)
+    assert (settings.slack.sockets, settings.slack.silence_seconds) == (2, 30)
     assert settings.slack.api_url == "https://slack.com/api/"
     assert settings.database_path == empty_folder / "switchyard.db"
     assert settings.data_folder == empty_folder / "data"
@@ -161,6 +163,10 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
         ("SWITCHYARD_POLL__LIMIT_HOURS", "inf", "has to be a number that ends"),
         ("SWITCHYARD_HTTP__PORT", "70000", "has to be 65535 or less"),
         ("SWITCHYARD_HTTP__PORT", "web", "has to be a whole number"),
+        ("SWITCHYARD_HEALTH__PORT", "-1", "has to be 0 or more"),
+        ("SWITCHYARD_SLACK__SOCKETS", "0", "has to be 1 or more"),
+        ("SWITCHYARD_SLACK__SOCKETS", "11", "has to be 10 or less"),
+        ("SWITCHYARD_SLACK__SILENCE_SECONDS", "0", "has to be more than 0"),
         ("SWITCHYARD_DATABASE_URL", "postgresql://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "postgres://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "switchyard.db", "has to name a file: sqlite:///switchyard.db"),
@@ -395,6 +401,8 @@ def test_the_example_shows_the_defaults(empty_folder: Path) -> None:
     )
     assert shown.approvals.model_copy(update={"approvers": ()}) == default.approvals
     assert shown.slack.api_url == default.slack.api_url
+    assert (shown.slack.sockets, shown.slack.silence_seconds) == (default.slack.sockets, default.slack.silence_seconds)
+    assert shown.health.host == default.health.host
 
 
 def test_the_operator_s_page_names_every_setting() -> None:
@@ -408,6 +416,7 @@ def test_the_operator_s_page_names_every_setting() -> None:
         "SWITCHYARD_DATABASE_URL": defaults.database.url,
         "SWITCHYARD_DATA__FOLDER": defaults.data.folder,
         "SWITCHYARD_HTTP__HOST": defaults.http.host,
+        "SWITCHYARD_HEALTH__HOST": defaults.health.host,
         "SWITCHYARD_LOG__LEVEL": defaults.log.level,
         "SWITCHYARD_APPROVALS__SELF": str(defaults.approvals.may_approve_own).lower(),
     }.items():

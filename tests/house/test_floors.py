@@ -24,11 +24,12 @@ ROOMS: dict[str, set[str]] = {
     # 5: the only rooms that know everything
     "bot.__main__": {"bot.cli"},
     "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "click"},
-    "bot.app": EVERYTHING | {"aiohttp", "slack_bolt", "slack_sdk"},
+    "bot.app": EVERYTHING | {"bot.health_page", "aiohttp", "slack_bolt", "slack_sdk"},
     "bot.doctor": EVERYTHING | {"bot.app", "slack_sdk"},
     "bot.history": EVERYTHING | {"bot.app"},
     "bot.manifest": GROUND | {"handlers", "yaml"},
     "bot.docs": EVERYTHING,
+    "bot.health_page": PORTS | {"handlers", "aiohttp"},
     # 4: two doors, one for people and one for the clock
     "handlers": PORTS | {"bot.usecases", "slack_bolt", "slack_sdk", "pydantic"},
     "bot.poller": PORTS | {"bot.usecases", "apscheduler"},
