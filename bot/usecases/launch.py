@@ -5,7 +5,7 @@ STARTING; a start whose answer is lost is never repeated but looked for (`settle
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,14 @@ async def _waits_for_card(deps: Deps, job: Job) -> timedelta | None:
         return None
     if card.is_held:
         return timedelta(seconds=30)
-    is_slow = deps.now() - job.state_at >= deps.limits.card
+    is_slow = deps.now() - _waits_since(job) >= deps.limits.card
     return None if is_slow else timedelta(milliseconds=200)
+
+
+def _waits_since(job: Job) -> datetime:
+    """Since when the card may be posted; a job that was held waits anew at its new place."""
+    placed_at = job.look.notes.get("placed_at")
+    return max(job.state_at, datetime.fromisoformat(placed_at)) if placed_at else job.state_at
 
 
 async def _reserve(deps: Deps, job: Job) -> Job | None:

@@ -1,9 +1,14 @@
 """Where a held training goes on: the conversation to which the bot was invited meanwhile, or a direct message."""
 
-from bot.domain.changes import Say
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.changes import Change, Say
+from bot.domain.jobs import Job, JobState
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
+from bot.usecases.moves import note
 
 
 async def post_here(deps: Deps, job_id: str, actor: Actor) -> Say:
@@ -21,8 +26,7 @@ async def use_dm(deps: Deps, job_id: str, actor: Actor) -> Say:
 
 async def joined(deps: Deps, channel: str) -> None:
     """The bot was invited: what was held for that channel goes on."""
-    if await deps.store.release(channel):
-        deps.nudge("deliver")
+    await _go_on(deps, await deps.store.release(channel))
 
 
 async def _held_place(deps: Deps, job_id: str, actor: Actor) -> str:
@@ -33,6 +37,18 @@ async def _held_place(deps: Deps, job_id: str, actor: Actor) -> str:
 
 
 async def _released(deps: Deps, freed: list[str], done: str) -> Say:
+    await _go_on(deps, freed)
+    return Say(text=done if freed else "It is not held any more; look at its card.")
+
+
+async def _go_on(deps: Deps, freed: Sequence[str]) -> None:
+    """The freed jobs are due again, and wait for their cards anew: also this place may refuse them."""
+    jobs = [await deps.store.job(id_) for id_ in freed]
+    await deps.store.apply([_placed(deps, job) for job in jobs if job and job.state is JobState.APPROVED])
     deps.nudge("deliver")
     deps.nudge("launch")
-    return Say(text=done if freed else "It is not held any more; look at its card.")
+
+
+def _placed(deps: Deps, job: Job) -> Change:
+    look = replace(job.look, notes={**job.look.notes, "placed_at": deps.now().isoformat()})
+    return note(deps, job, look=look, act_at=deps.now())
