@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain.changes import Change, Say
+from bot.domain.changes import Button, Change, Say
 from bot.domain.jobs import Job, JobState
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
@@ -14,14 +14,20 @@ from bot.usecases.moves import note
 async def post_here(deps: Deps, job_id: str, actor: Actor) -> Say:
     """Try the same conversation once more."""
     place = await _held_place(deps, job_id, actor)
-    return await _released(deps, await deps.store.release(place, job_id=job_id), "Trying again to post here.")
+    trying = "Trying again to post here. If no card appears, type `/invite @switchyard` first and press *Post here*."
+    ways = (Button(label="Post here", action="post_here", value=job_id), _use_dm(job_id))
+    return await _released(deps, await deps.store.release(place, job_id=job_id), Say(text=trying, buttons=ways))
 
 
 async def use_dm(deps: Deps, job_id: str, actor: Actor) -> Say:
     """Move the training to the requester's direct message."""
     place = await _held_place(deps, job_id, actor)
     freed = await deps.store.release(place, job_id=job_id, to=actor.user)
-    return await _released(deps, freed, "It goes on in your direct messages with Switchyard.")
+    return await _released(deps, freed, Say(text="It goes on in your direct messages with Switchyard."))
+
+
+def _use_dm(job_id: str) -> Button:
+    return Button(label="Use my DM", action="use_dm", value=job_id)
 
 
 async def joined(deps: Deps, channel: str) -> None:
@@ -36,9 +42,9 @@ async def _held_place(deps: Deps, job_id: str, actor: Actor) -> str:
     return job.place
 
 
-async def _released(deps: Deps, freed: list[str], done: str) -> Say:
+async def _released(deps: Deps, freed: list[str], done: Say) -> Say:
     await _go_on(deps, freed)
-    return Say(text=done if freed else "It is not held any more; look at its card.")
+    return done if freed else Say(text="It is not held any more; look at its card.")
 
 
 async def _go_on(deps: Deps, freed: Sequence[str]) -> None:
