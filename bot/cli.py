@@ -76,6 +76,27 @@ def status(config: Path | None, job: str) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.pass_obj
+def backup(config: Path | None, file: Path, force: bool) -> None:
+    """Copy the database, and the data files that will still be sent, into FILE. Works beside a running bot."""
+    from bot.backup import back_up
+
+    _say(back_up(_settings(dict(os.environ), config), file, may_replace=force))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def restore(config: Path | None, file: Path) -> None:
+    """Put the backup FILE in the place of the database, which is kept beside it. The bot must be stopped."""
+    from bot.backup import restore as put_back
+
+    _say(asyncio.run(put_back(_settings(dict(os.environ), config), file)))
+
+
+@cli.command()
 @click.pass_obj
 def doctor(config: Path | None) -> None:
     """Look at everything the bot needs, and say what is missing."""
@@ -117,9 +138,11 @@ def _settings(environ: Mapping[str, str], config: Path | None) -> Any:
 def _run_bot(environ: Mapping[str, str], config: Path | None) -> None:
     from bot import logs
     from bot.settings import secrets
+    from storage.backup import examine
 
     settings = _settings(environ, config)
     settings.require_slack()
+    examine(settings.database_path)
     logs.configure(secrets(settings), level=settings.log.level)
     asyncio.run(_until_stopped(lambda stopped: _serve(settings, stopped)))
 

@@ -23,10 +23,11 @@ EVERYTHING = PORTS | {"bot.settings", "bot.providers", "storage", "bot.usecases"
 ROOMS: dict[str, set[str]] = {
     # 5: the only rooms that know everything
     "bot.__main__": {"bot.cli"},
-    "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "click"},
+    "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "bot.backup", "click"},
     "bot.app": EVERYTHING | {"bot.health_page", "aiohttp", "slack_bolt", "slack_sdk"},
     "bot.doctor": EVERYTHING | {"bot.app", "slack_sdk"},
     "bot.history": EVERYTHING | {"bot.app"},
+    "bot.backup": EVERYTHING | {"bot.app"},
     "bot.manifest": GROUND | {"handlers", "yaml"},
     "bot.docs": EVERYTHING,
     "bot.health_page": PORTS | {"handlers", "aiohttp"},
