@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,8 +27,9 @@ def providers() -> Registry:
         async with open_sessions() as sessions:
             return registry.load(settings.providers, Tools(sessions=sessions, now=lambda: datetime.now(UTC)))
 
-    with asyncio.Runner() as runner:
-        return runner.run(build())
+    # In a thread of its own: a story that asks for them may be in a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, build()).result()
 
 
 def provider(name: str) -> Provider:
