@@ -1,0 +1,214 @@
+"""The stories that are crashed, told as the people in them act: each presses what is shown to him, once, and again
+only where Slack has said that it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sandbox.slack.people import Outcome
+from sandbox.slack.workspace import Ephemeral, Message
+from tests.flows.lab import CHANNEL
+from tests.proof.stage import PATIENCE, SEEN_EVERY, Mode, Stage, labels
+
+GENERAL = "C0GENERAL1"
+MODAL_TAKES = 1.5
+SONY_SHOWS_A_WORD = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What Ada types and what people press when they see it; how it ends, with how many trainings and switches.
+
+    `presses` is a button's words -> who presses it. `cancels_in` is the state in which Ada presses Cancel.
+    `is_impatient`: where Slack says that the command failed she types it again at once; else she looks first whether
+    a card has appeared.
+    """
+
+    name: str
+    line: str
+    service: str
+    end: str
+    starts: int = 1
+    switches: int = 0
+    channel: str = CHANNEL
+    presses: Mapping[str, str] = field(default_factory=dict)
+    cancels_in: str = ""
+    is_impatient: bool = False
+    training_seconds: float = 0.4
+    mode: Mode = "socket"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+DECTHINGS = "/train decthings mdl-sentiment st-new data=dataset:ds-reviews/train epochs=u32:2 launcher=ln-small"
+BORA_APPROVES = {"Approve": "bora"}
+
+STORIES = (
+    Story(name="sestek", line="/train sestek my-model en-US", service="sestek", end="live", switches=1),
+    Story(
+        name="sestek over http",
+        line="/train sestek my-model en-US",
+        service="sestek",
+        end="live",
+        switches=1,
+        mode="http",
+    ),
+    Story(
+        name="deepopinion",
+        line="/train deepopinion 1 reviews-2026 language=en sessions=1,2",
+        service="deepopinion",
+        end="done",
+    ),
+    Story(name="decthings", line=DECTHINGS, service="decthings", end="live", switches=1, presses=BORA_APPROVES),
+    Story(
+        name="aitems, two types",
+        line='/train aitems svcmovies01 pop,relatedItem description="weekly run"',
+        service="aitems",
+        end="live",
+    ),
+    Story(
+        name="sony, seen",
+        line="/train sony churn data=churn.csv",
+        service="sony",
+        end="live",
+        switches=1,
+        presses=BORA_APPROVES,
+    ),
+    Story(
+        name="sony, applied",
+        line="/train sony demand data=demand.csv",
+        service="sony",
+        end="promoted",
+        switches=1,
+        presses=BORA_APPROVES,
+    ),
+    Story(
+        name="cancel",
+        line=DECTHINGS,
+        service="decthings",
+        end="cancelled",
+        cancels_in="running",
+        is_impatient=True,
+        training_seconds=8.0,
+    ),
+    Story(
+        name="reject",
+        line="/train sony churn data=churn.csv",
+        service="sony",
+        end="rejected",
+        presses={"Reject": "chie"},
+    ),
+    Story(
+        name="gate before the start",
+        line="/train sestek my-model en-US",
+        service="sestek",
+        end="live",
+        switches=1,
+        presses=BORA_APPROVES,
+        settings={"SWITCHYARD_APPROVALS__START": '["sestek"]'},
+    ),
+    Story(
+        name="moved to a direct message",
+        line="/train sestek my-model en-US",
+        service="sestek",
+        end="live",
+        switches=1,
+        channel=GENERAL,
+        presses={"Use my DM": "ada"},
+    ),
+)
+
+
+@dataclass(slots=True)
+class People:
+    """Those who act in a story. `acknowledged` commands, and presses by what was pressed."""
+
+    stage: Stage
+    story: Story
+    acknowledged: int = 0
+    answered: int = 0
+    pressed: dict[tuple[str, str], float] = field(default_factory=dict)
+    unsure_since: float = 0.0
+
+    async def live(self) -> None:
+        """From the command to the end of the story."""
+        async with asyncio.timeout(PATIENCE):
+            await self._type()
+            while not self.is_told():
+                await self._act()
+                await asyncio.sleep(SEEN_EVERY)
+
+    def is_told(self) -> bool:
+        kept = self.stage.kept
+        return kept.state() == self.story.end and kept.waiting() == 0
+
+    async def _type(self) -> None:
+        while not self.acknowledged:
+            await self.stage.connected()
+            if not self.story.is_impatient and self.stage.kept.jobs():
+                return
+            outcome = await self.stage.world.slack.person("ada").command(self.story.line, self.story.channel)
+            self.acknowledged += outcome.ok
+
+    async def _act(self) -> None:
+        state = self.stage.kept.state()
+        wanted = {**self._answers(state), **self.story.presses}
+        if self.story.cancels_in and state == self.story.cancels_in:
+            wanted["Cancel"] = "ada"
+        self._wait_for_sony(state)
+        seen: list[Message | Ephemeral] = [*self.stage.shown(), *self.stage.whispers()]
+        for shown in seen:
+            for label, action in labels(shown).items():
+                if label in wanted:
+                    await self._press(shown, label, action, wanted[label])
+
+    def _answers(self, state: str) -> dict[str, str]:
+        """What Ada answers where the bot has to ask: she looks at the service, and tells the truth."""
+        service = next(one for one in self.stage.world.services.all if one.name == self.story.service)
+        if state == "unsure":
+            return {"It runs" if service.starts else "Start again": "ada"}
+        if state == "unsure_switch":
+            return {"It was applied" if service.switches else "It was not": "ada"}
+        return {}
+
+    async def _press(self, shown: Message | Ephemeral, label: str, action: str, who: str) -> None:
+        place = (shown.ts if isinstance(shown, Message) else shown.id, label)
+        if place in self.pressed and not self._form_is_missing(label, place):
+            return
+        person = self.stage.world.slack.person(who)
+        await self.stage.connected()
+        outcome = await person.click(shown, action)
+        if not outcome.ok:
+            return
+        self.pressed[place] = _now()
+        if label == "Reject":
+            await self._give_a_reason(who)
+
+    def _form_is_missing(self, label: str, place: tuple[str, str]) -> bool:
+        """A form that does not open is no promise of Slack's: the button is still there, and pressed again."""
+        return label == "Reject" and not self.answered and _now() - self.pressed[place] > MODAL_TAKES
+
+    async def _give_a_reason(self, who: str) -> None:
+        person = self.stage.world.slack.person(who)
+        try:
+            await self.stage.world.slack.wait_for(lambda: person.view, MODAL_TAKES, "the form")
+        except TimeoutError:
+            return
+        while person.view is not None:
+            await self.stage.connected()
+            outcome: Outcome = await person.submit(person.view, {"reason": {"reason": "Too few rows."}})
+            if outcome.ok:
+                self.answered += 1
+                return
+
+    def _wait_for_sony(self, state: str) -> None:
+        """A retrain job without data shows one word for ever; nobody is asked before half an hour of it."""
+        if state != "unsure" or self.story.service != "sony":
+            self.unsure_since = _now()
+        elif _now() - self.unsure_since > SONY_SHOWS_A_WORD and not self.stage.ahead:
+            self.stage.let_time_pass()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

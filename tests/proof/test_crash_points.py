@@ -1,0 +1,97 @@
+"""The bot is killed with signal 9 at one boundary of each kind, and started again: nothing is lost, nothing doubled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.proof.conductor import Moment, Point
+from tests.proof.runs import run
+from tests.proof.stage import Launcher, PlainStarter
+from tests.proof.stories import STORIES
+
+BEFORE, AFTER, SENT, DONE, READ = (
+    Moment.BEFORE_COMMIT,
+    Moment.AFTER_COMMIT,
+    Moment.SENT,
+    Moment.DONE,
+    Moment.READ,
+)
+STORY = {story.name: story for story in STORIES}
+TRAIN = "sestek POST /sestekai-api/api/external/trainings/train"
+SWITCH = "sony PUT /v1/external/retrain_jobs/*/update_model"
+UPLOAD = "sony's other host PUT /uploads/*/demand.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """Where a story is cut. `questions`: how many must be asked where the service's state leaves no other way."""
+
+    story: str
+    label: str
+    moment: Moment
+    nth: int = 1
+    questions: int | None = None
+
+    @property
+    def point(self) -> Point:
+        return Point(moment=self.moment, label=self.label, nth=self.nth)
+
+    def __str__(self) -> str:
+        return f"{self.story}: {self.point}"
+
+
+COMMAND = (
+    Crash(story="deepopinion", label="job becomes checking", moment=BEFORE),
+    Crash(story="cancel", label="job becomes checking", moment=AFTER),
+    Crash(story="deepopinion", label="bot acknowledges", moment=READ),
+)
+START = (
+    Crash(story="deepopinion", label="job becomes starting", moment=BEFORE, questions=0),
+    Crash(story="sestek", label="job becomes starting", moment=AFTER, questions=1),
+    Crash(story="sestek", label=TRAIN, moment=SENT, questions=1),
+    Crash(story="decthings", label="decthings POST /v0/Model/train", moment=DONE, questions=0),
+    Crash(story="aitems, two types", label="aitems POST /api/v1/services/*", moment=DONE, questions=0),
+    Crash(story="sony, applied", label=UPLOAD, moment=SENT, questions=1),
+    Crash(story="sestek", label=TRAIN, moment=READ),
+    Crash(story="decthings", label="job becomes queued", moment=BEFORE, questions=0),
+    Crash(story="deepopinion", label="job becomes queued", moment=AFTER, questions=0),
+)
+SWITCHES = (
+    Crash(story="sony, applied", label="job becomes promoting", moment=BEFORE, questions=0),
+    Crash(story="sony, applied", label="job becomes promoting", moment=AFTER, questions=0),
+    Crash(story="sony, applied", label=SWITCH, moment=SENT, questions=1),
+    Crash(story="sony, applied", label=SWITCH, moment=DONE, questions=1),
+    Crash(story="sony, seen", label=SWITCH, moment=DONE, questions=0),
+    Crash(story="sony, applied", label="job becomes promoted", moment=BEFORE, questions=1),
+)
+POSTS = (
+    Crash(story="deepopinion", label="card: taken_at", moment=BEFORE),
+    Crash(story="deepopinion", label="card: taken_at", moment=AFTER),
+    Crash(story="deepopinion", label="slack chat.postMessage card", moment=SENT),
+    Crash(story="deepopinion", label="slack chat.postMessage card", moment=DONE),
+    Crash(story="deepopinion", label="card sent", moment=BEFORE),
+    Crash(story="deepopinion", label="slack chat.postMessage line", moment=DONE, nth=2),
+    Crash(story="reject", label="slack chat.postMessage prompt", moment=DONE),
+    Crash(story="deepopinion", label="slack chat.postMessage end", moment=DONE),
+    Crash(story="moved to a direct message", label="slack chat.postMessage card", moment=DONE, nth=2),
+)
+
+
+@pytest.mark.parametrize("crash", [*COMMAND, *START, *SWITCHES, *POSTS], ids=str)
+async def test_a_story_ends_well_whatever_cuts_it(crash: Crash, launcher: Launcher, tmp_path: Path) -> None:
+    """At most one training a request and one switch an approval; each message once; one question where it is needed."""
+    made = await run(launcher, tmp_path, STORY[crash.story], crash.point)
+    assert made.verdict.is_good, f"{made.verdict}\n{made.log}"
+    assert made.is_met, f"the bot never came to this point; it crossed {sorted(map(str, made.lives[0]))}"
+    assert crash.questions in (None, made.verdict.questions)
+
+
+async def test_a_bot_that_nobody_watches_is_the_same(tmp_path: Path) -> None:
+    """Nothing hangs on the launcher of these tests: `python -m bot run`, cut by its wires alone, keeps its promises."""
+    made = await run(PlainStarter(), tmp_path, STORY["sony, applied"], Point(moment=DONE, label=SWITCH))
+    assert made.verdict.is_good, f"{made.verdict}\n{made.log}"
+    assert made.is_met
+    assert made.verdict.questions == 1

@@ -1,0 +1,80 @@
+"""Every boundary of every story: recorded once, then a run for each, with the bot killed there."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.proof.conductor import Moment, Point
+from tests.proof.runs import Run, run, run_all
+from tests.proof.stage import Launcher
+from tests.proof.stories import STORIES, Story
+
+SHARES = 4
+TWICE = (
+    ("sestek", Point(moment=Moment.SENT, label="sestek POST /sestekai-api/api/external/trainings/train")),
+    ("sony, applied", Point(moment=Moment.DONE, label="sony PUT /v1/external/retrain_jobs/*/update_model")),
+)
+"""Deaths that leave something to be settled; the next bot dies at every boundary of settling it."""
+
+pytestmark = pytest.mark.proof
+Tell = Callable[[str, object], None]
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+async def test_a_death_at_any_boundary(
+    story: Story, share: int, launcher: Launcher, tmp_path: Path, record_property: Tell
+) -> None:
+    """Nothing is lost, doubled or wrong, and at most one question is asked, wherever the bot is killed."""
+    recorded = await _recorded(launcher, tmp_path, story)
+    plans = [(point,) for point in _of_share(recorded.lives[0], share)]
+    runs = await run_all(launcher, tmp_path, story, plans)
+    _report(story.name, runs, record_property)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize(("name", "first"), TWICE, ids=[name for name, _ in TWICE])
+async def test_a_second_death_while_the_first_is_settled(
+    name: str, first: Point, share: int, launcher: Launcher, tmp_path: Path, record_property: Tell
+) -> None:
+    """A bot that dies while it takes up what another left takes nothing up twice."""
+    story = next(one for one in STORIES if one.name == name)
+    recorded = await _recorded(launcher, tmp_path, story, first)
+    plans = [(first, point) for point in _of_share(recorded.lives[1], share)]
+    runs = await run_all(launcher, tmp_path, story, plans)
+    _report(f"{name}, killed twice", runs, record_property)
+
+
+async def _recorded(launcher: Launcher, folder: Path, story: Story, *points: Point) -> Run:
+    place = folder / "recorded"
+    place.mkdir()
+    recorded = await run(launcher, place, story, *points)
+    assert recorded.verdict.is_good, f"{recorded}\n{recorded.log}"
+    return recorded
+
+
+def _of_share(points: Sequence[Point], share: int) -> list[Point]:
+    """Each point is in one share by its name, since every share records for itself."""
+    return [point for point in dict.fromkeys(points) if zlib.crc32(str(point).encode()) % SHARES == share]
+
+
+def _report(story: str, runs: Sequence[Run], record_property: Tell) -> None:
+    verdicts = [one.verdict for one in runs]
+    row = {
+        "story": story,
+        "points": len(runs),
+        "met": sum(one.is_met for one in runs),
+        "lost": sum(bool(verdict.lost) for verdict in verdicts),
+        "doubled": sum(bool(verdict.doubled) for verdict in verdicts),
+        "wrong": sum(bool(verdict.wrong) for verdict in verdicts),
+        "questions": sum(verdict.questions for verdict in verdicts),
+        "seconds": round(sum(one.seconds for one in runs)),
+    }
+    record_property("proof", json.dumps(row))
+    bad = [str(one) for one in runs if not one.verdict.is_good]
+    assert not bad, "\n".join(bad)

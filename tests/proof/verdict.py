@@ -1,0 +1,141 @@
+"""What is true at the end of every story, however often its bot was killed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers.ids import NOTICE
+from handlers.views.words import PHRASES
+from sandbox.slack.workspace import Message
+from tests.flows.lab import buttons_of, shown
+from tests.proof.stage import Stage
+from tests.proof.stories import People, Story
+
+QUESTIONS = ("did_start", "did_switch")
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The findings, one sentence each; all lists are empty where the promises were kept."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    questions: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.lost or self.doubled or self.wrong)
+
+    def __str__(self) -> str:
+        named = {"lost": self.lost, "doubled": self.doubled, "wrong": self.wrong}
+        return "; ".join(f"{name}: {', '.join(found)}" for name, found in named.items() if found) or "good"
+
+
+def judge(stage: Stage, story: Story, people: People) -> Verdict:
+    """Compare the database, the conversation and the service."""
+    verdict = Verdict()
+    _judge_jobs(stage, story, people, verdict)
+    _judge_effects(stage, story, verdict)
+    _judge_messages(stage, verdict)
+    _judge_views(stage, verdict)
+    _judge_questions(stage, verdict)
+    _judge_file(stage, verdict)
+    return verdict
+
+
+def _judge_jobs(stage: Stage, story: Story, people: People, verdict: Verdict) -> None:
+    jobs = stage.kept.jobs()
+    if len(jobs) < people.acknowledged:
+        verdict.lost.append(f"{people.acknowledged} commands were acknowledged, {len(jobs)} jobs are kept")
+    if len(jobs) > 1:
+        verdict.doubled.append(f"{len(jobs)} jobs of one command")
+    if people.acknowledged and stage.kept.state() != story.end:
+        verdict.lost.append(f"the story stopped in {stage.kept.state() or 'nothing'}, {stage.kept.waiting()} wait")
+
+
+def _judge_effects(stage: Stage, story: Story, verdict: Verdict) -> None:
+    service = next(one for one in stage.world.services.all if one.name == story.service)
+    for what, happened, wanted in (
+        ("training", len(service.starts), story.starts),
+        ("switch", len(service.switches), story.switches),
+    ):
+        if happened > wanted:
+            verdict.doubled.append(f"{what}: {happened} instead of {wanted}")
+        if happened < wanted:
+            verdict.lost.append(f"{what}: {happened} instead of {wanted}")
+
+
+def _judge_messages(stage: Stage, verdict: Verdict) -> None:
+    """Each id once in the conversation; a card a job, a line a move, a message a prompt."""
+    posted = Counter(_notice_of(message) for message in stage.shown())
+    verdict.doubled += [f"message {id_} ({count} times)" for id_, count in posted.items() if count > 1]
+    kept = {row["key"]: row for row in stage.kept.rows("SELECT * FROM notices")}
+    for key in _expected_keys(stage):
+        if key not in kept or not posted[kept[key]["id"]]:
+            verdict.lost.append(f"message {key}")
+    known = {row["id"] for row in kept.values()}
+    verdict.wrong += [f"message {id_} is in no outbox" for id_ in posted if id_ not in known]
+    for row in kept.values():
+        if row["state"] != "sent":
+            verdict.lost.append(f"{row['kind']} {row['key']} is {row['state']} ({row['error']})")
+
+
+def _expected_keys(stage: Stage) -> list[str]:
+    cards = [f"{job['id']}:card" for job in stage.kept.jobs()]
+    moves = stage.kept.rows("SELECT job_id, seq FROM transitions WHERE seq > 1")
+    prompts = stage.kept.rows("SELECT id FROM prompts")
+    return [
+        *cards,
+        *(f"{move['job_id']}:move:{move['seq']}" for move in moves),
+        *(f"prompt:{prompt['id']}" for prompt in prompts),
+    ]
+
+
+def _notice_of(message: Message) -> str:
+    metadata: dict[str, Any] = message.metadata or {}
+    is_ours = metadata.get("event_type") == NOTICE
+    return str(metadata["event_payload"]["id"]) if is_ours else f"without metadata: {message.text[:60]}"
+
+
+def _judge_views(stage: Stage, verdict: Verdict) -> None:
+    """A card tells the state of its job; a prompt has buttons as long as it is open."""
+    messages = {_notice_of(message): message for message in stage.shown()}
+    for job in stage.kept.jobs():
+        phrase = PHRASES[job["state"]]
+        card = _message(stage, messages, f"{job['id']}:card")
+        if card is not None and not (card.text.endswith(phrase) and f"*{phrase}*" in shown(card)):
+            verdict.wrong.append(f"the card says {card.text!r} of a job that is {job['state']}")
+    for prompt in stage.kept.rows("SELECT id, outcome FROM prompts"):
+        message = _message(stage, messages, f"prompt:{prompt['id']}")
+        if message is not None and bool(buttons_of(message)) is not (prompt["outcome"] == "open"):
+            verdict.wrong.append(f"a prompt that is {prompt['outcome']} is shown otherwise")
+
+
+def _message(stage: Stage, messages: dict[str, Message], key: str) -> Message | None:
+    [row] = stage.kept.rows("SELECT id FROM notices WHERE key = ?", key) or [{"id": ""}]
+    return messages.get(row["id"])
+
+
+def _judge_questions(stage: Stage, verdict: Verdict) -> None:
+    """One question where a person had to say what happened, and never more than one."""
+    asked = [
+        row
+        for row in stage.kept.rows("SELECT prompt ->> 'subject' AS subject, outcome FROM prompts")
+        if row["subject"] in QUESTIONS
+    ]
+    verdict.questions = len(asked)
+    if len(asked) > 1:
+        verdict.wrong.append(f"{len(asked)} questions were asked")
+    told = stage.kept.rows("SELECT * FROM transitions WHERE old IN ('unsure', 'unsure_switch') AND user != ''")
+    if len(told) > len(asked):
+        verdict.wrong.append("a person told what happened without having been asked")
+
+
+def _judge_file(stage: Stage, verdict: Verdict) -> None:
+    for check in ("integrity_check", "foreign_key_check"):
+        found = [tuple(row.values()) for row in stage.kept.rows(f"PRAGMA {check}")]
+        if found not in ([("ok",)], []):
+            verdict.wrong.append(f"{check}: {found}")
