@@ -19,8 +19,11 @@ from handlers.views.blocks import Message
 log = logging.getLogger(__name__)
 Ack = Callable[..., Awaitable[Any]]
 
-SORRY = "Something went wrong in Switchyard itself; nothing was done by this. Its operator finds the cause in the log."
 MOST_IN_A_SENTENCE = 1500
+SORRY = (
+    "Something went wrong in Switchyard itself; its operator finds the cause in the log. "
+    "Look at `/train-status` before you try again."
+)
 NOT_SAVED = "Switchyard cannot write to its database at the moment, so nothing was done. Please try again in a minute."
 
 

@@ -30,7 +30,7 @@ class CommandPayload(_Payload):
 
     @property
     def typed(self) -> str:
-        """The text as it was typed; Slack escapes its three control characters."""
+        """The text as it was typed, whether or not Slack escaped its three control characters."""
         return self.text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

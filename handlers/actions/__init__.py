@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.domain.approvals import Answer
 from bot.domain.changes import Say
+from bot.domain.requests import Actor
 from bot.ports import Click, Deps
 from bot.usecases.cancel import cancel, keep_watching, offer_again
 from bot.usecases.decide import UNKNOWN_PROMPT, decide
@@ -29,57 +30,50 @@ async def press(deps: Deps, payload: ActionPayload) -> Say | Message:
     return await PRESSES[known[0]](deps, payload)
 
 
-async def answer_prompt(deps: Deps, payload: ActionPayload, answer: Answer, *, value: str, reason: str = "") -> Say:
+def click_on(deps: Deps, value: str, answer: Answer, actor: Actor, *, url: str, reason: str = "") -> Click:
     """An answer to a prompt; `value` is what its button carried: the prompt's id and the digest of what it showed."""
     prompt_id, _, digest = value.partition("|")
-    click = Click(
+    return Click(
         id=deps.new_id(),
         prompt_id=prompt_id,
         digest=digest,
         answer=answer,
-        actor=payload.actor,
+        actor=actor,
         at=deps.now(),
         reason=reason,
-        url=payload.response_url,
+        url=url,
     )
-    return await decide(deps, click)
 
 
 async def _approve(deps: Deps, payload: ActionPayload) -> Say:
-    return await answer_prompt(deps, payload, Answer.APPROVE, value=payload.pressed.value)
+    return await _decide(deps, payload, Answer.APPROVE)
 
 
 async def _answer(deps: Deps, payload: ActionPayload) -> Say:
     _, _, which = payload.pressed.action_id.partition(":")
     if which not in Answer.__members__.values():
         return Say(text=UNKNOWN_PROMPT)
-    return await answer_prompt(deps, payload, Answer(which), value=payload.pressed.value)
+    return await _decide(deps, payload, Answer(which))
 
 
-async def _cancel(deps: Deps, payload: ActionPayload) -> Say:
-    return await cancel(deps, payload.pressed.value, payload.actor)
+async def _decide(deps: Deps, payload: ActionPayload, answer: Answer) -> Say:
+    click = click_on(deps, payload.pressed.value, answer, payload.actor, url=payload.response_url)
+    return await decide(deps, click)
 
 
-async def _offer_again(deps: Deps, payload: ActionPayload) -> Say:
-    return await offer_again(deps, payload.pressed.value, payload.actor)
+def _on_a_job(act: Callable[[Deps, str, Actor], Awaitable[Say]]) -> Press:
+    """What is done to a training; its id is what the button carries."""
 
+    async def pressed(deps: Deps, payload: ActionPayload) -> Say:
+        return await act(deps, payload.pressed.value, payload.actor)
 
-async def _keep_watching(deps: Deps, payload: ActionPayload) -> Say:
-    return await keep_watching(deps, payload.pressed.value, payload.actor)
+    return pressed
 
 
 async def _start_another(deps: Deps, payload: ActionPayload) -> Say:
     key = payload.pressed.value
     answered = await request_another(deps, key, payload.actor, url=payload.response_url)
     return tell_request(deps.providers.get(answered.job.request.provider).title, answered, key)
-
-
-async def _post_here(deps: Deps, payload: ActionPayload) -> Say:
-    return await post_here(deps, payload.pressed.value, payload.actor)
-
-
-async def _use_dm(deps: Deps, payload: ActionPayload) -> Say:
-    return await use_dm(deps, payload.pressed.value, payload.actor)
 
 
 async def _watch(deps: Deps, payload: ActionPayload) -> Say:
@@ -120,12 +114,12 @@ def _number(text: str, *, otherwise: int) -> int:
 PRESSES: Mapping[Action, Press] = {
     Action.APPROVE: _approve,
     Action.ANSWER: _answer,
-    Action.CANCEL: _cancel,
-    Action.OFFER_AGAIN: _offer_again,
-    Action.KEEP_WATCHING: _keep_watching,
+    Action.CANCEL: _on_a_job(cancel),
+    Action.OFFER_AGAIN: _on_a_job(offer_again),
+    Action.KEEP_WATCHING: _on_a_job(keep_watching),
+    Action.POST_HERE: _on_a_job(post_here),
+    Action.USE_DM: _on_a_job(use_dm),
     Action.START_ANOTHER: _start_another,
-    Action.POST_HERE: _post_here,
-    Action.USE_DM: _use_dm,
     Action.WATCH: _watch,
     Action.LOOK: _look,
     Action.JOBS_PAGE: _jobs_page,

@@ -1,1 +1,1 @@
-"""Forms: what a modal shows, and what its answer does."""
+"""Forms: what opens them, and what is done with what was filled in."""

@@ -14,6 +14,7 @@ from bot.domain.changes import NOTHING, Say
 from bot.ports import Click, Deps
 from bot.usecases.decide import decide, may_answer
 from bot.usecases.moves import tell_person
+from handlers.actions import click_on
 from handlers.ids import Action
 from handlers.messenger import code_of
 from handlers.payloads import ActionPayload, Carried, SubmissionPayload
@@ -59,17 +60,8 @@ async def _offer_the_button_again(deps: Deps, payload: ActionPayload) -> None:
 async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
     """Reject with the reason that was typed. NOTHING is left to say once the rejection stands."""
     carried = Carried.model_validate_json(payload.view.private_metadata)
-    prompt_id, _, digest = carried.value.partition("|")
-    click = Click(
-        id=deps.new_id(),
-        prompt_id=prompt_id,
-        digest=digest,
-        answer=Answer.REJECT,
-        actor=payload.actor,
-        at=deps.now(),
-        reason=payload.value(REASON, REASON).strip()[:MOST_REASON],
-        url=carried.url,
-    )
+    reason = payload.value(REASON, REASON).strip()[:MOST_REASON]
+    click = click_on(deps, carried.value, Answer.REJECT, payload.actor, url=carried.url, reason=reason)
     said = await decide(deps, click)
     return NOTHING if await _stands(deps, click) else said
 
