@@ -132,10 +132,11 @@ class Writer:
         self._db.execute("SAVEPOINT one")
         try:
             result = operation.work(self._db)
-        except Exception as error:  # noqa: BLE001 the caller's error belongs to the caller, not to this thread
-            # Where the failure has ended the transaction (a full disk may), this fails too, and with it the group.
-            self._db.execute("ROLLBACK TO one")
+        except Exception as error:  # the caller's error belongs to the caller, not to this thread
             result = _not_written(error) if isinstance(error, sqlite3.Error) else error
+            if not self._db.conn.in_transaction:
+                raise sqlite3.OperationalError(str(error)) from error  # a full disk ends it, and with it the group
+            self._db.execute("ROLLBACK TO one")
         self._db.execute("RELEASE one")
         return result
 
