@@ -231,7 +231,10 @@ class Store(Protocol):
     async def request(
         self, change: Change, *, same_since: datetime, is_exclusive: bool, is_again: bool = False, url: str = ""
     ) -> Answered:
-        """Keep a new job. The same request key is answered the same; `is_again` skips the look for an equal wish."""
+        """Keep a new job. The same request key is answered the same; `is_again` skips the look for an equal wish.
+
+        A job that follows a training from its beginning (`remote_id`) is SAME as the living one that follows it.
+        """
 
     async def asked_for(self, request_key: str) -> TrainRequest | None:
         """The wish that was answered with SAME under this key."""

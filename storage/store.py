@@ -150,12 +150,7 @@ class SqliteStore:
         return [to_job(row) for row in await self._read(lambda db: rows(db, sql))]
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
-        sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id
-                  AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)})
-                  ORDER BY created_at DESC LIMIT 1"""
-        values = {"provider": provider, "remote_id": remote_id, "model": model}
-        row = await self._read(lambda db: first(db, sql, values))
-        return to_job(row) if row else None
+        return await self._read(lambda db: _watched(db, provider, remote_id, model))
 
     async def transitions(self, job_id: str) -> list[Transition]:
         sql = "SELECT * FROM transitions WHERE job_id = :id ORDER BY seq"
@@ -283,6 +278,9 @@ def _job(db: Database, job_id: str) -> Job:
 
 
 def _in_the_way(db: Database, job: Job, same_since: datetime, *, is_exclusive: bool, is_again: bool) -> Answered | None:
+    watched = _watched(db, job.request.provider, job.remote_id, job.request.model) if job.remote_id else None
+    if watched:
+        return Answered(asked=Asked.SAME, job=watched)
     alive = f"state NOT IN ({listed(ENDS)}) ORDER BY created_at DESC LIMIT 1"
     same = (
         None
@@ -301,6 +299,14 @@ def _in_the_way(db: Database, job: Job, same_since: datetime, *, is_exclusive: b
         {"provider": job.request.provider, "model": job.request.model},
     )
     return Answered(asked=Asked.BUSY, job=to_job(busy)) if busy and is_exclusive else None
+
+
+def _watched(db: Database, provider: str, remote_id: str, model: str) -> Job | None:
+    sql = f"""SELECT * FROM jobs WHERE provider = :provider AND remote_id = :remote_id
+              AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)})
+              ORDER BY created_at DESC LIMIT 1"""
+    row = first(db, sql, {"provider": provider, "remote_id": remote_id, "model": model})
+    return to_job(row) if row else None
 
 
 def _keep_answer(db: Database, job: Job, answer: Answered, url: str) -> None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from bot.domain.approvals import Standing, may_decide
 from bot.domain.changes import Button, Say
-from bot.domain.jobs import Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.jobs import AT_SERVICE, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
-from bot.ports import Answered, Deps, Inquiry, JobFilter, Provider, Reference, Watched
+from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Reference, Watched
 from bot.usecases.looking import within
 from bot.usecases.moves import first_change, tell_person
 from bot.usecases.prompting import electorate
@@ -42,11 +42,12 @@ class Asking:
 async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> Say:
     """Take the question; the answer follows through the response_url. Raises UsageError for wrong words.
 
-    A service whose looks may publish is not asked without a further click: what is kept here is told instead.
+    A service whose looks may publish is not asked without a further click, unless a living training of ours looks
+    there anyway: what is kept here is told instead.
     """
     provider = deps.providers.get(asking.provider)
     [first, *_] = provider.references(asking.words)
-    if provider.powers.look_publishes and not may_publish:
+    if provider.powers.look_publishes and not may_publish and not await _is_looked_at(deps, provider, first):
         return await _history_instead(deps, provider, first, asking)
     if may_publish:
         await _check_start_rule(deps, asking)
@@ -78,10 +79,9 @@ async def watch(deps: Deps, asking: Asking, index: int) -> tuple[Say, Job | None
     if not 0 <= index < len(references):
         raise UsageError("That training cannot be watched: its name is not complete.")
     reference = references[index]
-    living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
-    if living is not None:
-        return Say(text=f"It is watched already, as `{living.id}`."), living
     answer = await _keep(deps, asking, provider, reference)
+    if answer.asked is not Asked.NEW:
+        return Say(text=f"It is watched already, as `{answer.job.id}`."), answer.job
     deps.nudge("poll")
     deps.nudge("deliver")
     return Say(text=f"Watching it as `{answer.job.id}`; its card follows."), answer.job
@@ -101,6 +101,11 @@ async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Refer
     job = replace(new_job(deps, request, JobState.QUEUED), remote_id=reference.remote_id, look=look)
     change = first_change(deps, job, actor=asking.actor, reason="Started elsewhere; watched from now on.")
     return await deps.store.request(change, same_since=deps.now(), is_exclusive=False, is_again=True)
+
+
+async def _is_looked_at(deps: Deps, provider: Provider, reference: Reference) -> bool:
+    living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
+    return living is not None and living.state in AT_SERVICE
 
 
 async def _check_start_rule(deps: Deps, asking: Asking) -> None:

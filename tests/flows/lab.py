@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.app import Bot, running
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import ENDS, Job, JobState
 from bot.ports import JobFilter
 from bot.settings import load
 from sandbox.services import Service
@@ -80,6 +80,11 @@ class Lab:
         self.environ |= environ
         await self.start()
 
+    def later(self, **by: float) -> None:
+        """Let time pass for the bot and for the whole world."""
+        self.time.advance(**by)
+        self.world.clock.advance(timedelta(**by).total_seconds())
+
     def person(self, name: str) -> Person:
         return self.world.slack.person(name)
 
@@ -93,7 +98,7 @@ class Lab:
         """The newest job that fits, as soon as there is one."""
         async with asyncio.timeout(timeout):
             while True:
-                for job in await self.bot.deps.store.jobs(JobFilter(), limit=100):
+                for job in await self.jobs():
                     if fits(job):
                         return job
                 await asyncio.sleep(0.02)
@@ -107,21 +112,28 @@ class Lab:
         await self.quiet()
         return job
 
-    async def all_reach(self, state: JobState, timeout: float = 10.0) -> None:
-        """Wait until every job is in this state, and its messages are out."""
+    async def all_reach(self, *states: JobState, timeout: float = 10.0) -> None:
+        """Wait until every job is in one of these states, and its messages are out."""
 
         async def have() -> bool:
-            return {one for _, one, _ in await self.states()} == {state.value}
+            return all(job.state in states for job in await self.jobs())
 
         try:
             await until(have, timeout)
         except TimeoutError:
-            raise AssertionError(f"not all came to {state}: {await self.states()}") from None
+            raise AssertionError(f"not all came to {states}: {await self.states()}") from None
         await self.quiet()
 
+    async def all_ended(self) -> None:
+        """Wait until every job has ended; also one that may still be seen serving."""
+        await self.all_reach(*ENDS)
+
+    async def jobs(self) -> list[Job]:
+        """Newest first."""
+        return await self.bot.deps.store.jobs(JobFilter(), limit=100)
+
     async def states(self) -> list[tuple[str, str, str]]:
-        jobs = await self.bot.deps.store.jobs(JobFilter(), limit=100)
-        return [(job.id, job.state.value, job.look.error) for job in jobs]
+        return [(job.id, job.state.value, job.look.error) for job in await self.jobs()]
 
     async def quiet(self, timeout: float = 10.0) -> None:
         """Wait until everything that was to be told has been told."""
