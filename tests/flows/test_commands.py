@@ -22,9 +22,11 @@ def labels(message: Ephemeral) -> list[str]:
 
 async def asked(here: Lab, line: str, who: str = "ada") -> Ephemeral:
     """Ask a service about a training; its answer, which follows the first one."""
-    said = await here.ask(line, who)
-    assert "Asking" in shown(said)
-    return await here.told(who, "says `")
+    seen = {one.id for one in here.world.slack.ephemerals(who)}
+    assert "Asking" in await here.type(line, who)
+    return await here.world.slack.wait_for_ephemeral(
+        who, lambda one: one.id not in seen and "says `" in shown(one), timeout=10
+    )
 
 
 # -- help and lists ---------------------------------------------------------------------------------------------------
@@ -155,7 +157,6 @@ async def test_trainings_from_elsewhere_are_asked_about_and_watched_to_their_end
             answer = await asked(here, f"/status {name} {words}", "bora")
             assert "It is watched as `j" in shown(answer)
             assert labels(answer) == []
-            here.world.slack.workspace.hide(answer.id)
 
         await here.restart(SWITCHYARD_DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}")
         starts = here.starts()
@@ -164,7 +165,6 @@ async def test_trainings_from_elsewhere_are_asked_about_and_watched_to_their_end
             assert "It was not started here." in shown(answer)
             said, twin = await asyncio.gather(here.press(answer, "Watch", "ada"), here.press(answer, "Watch", "bora"))
             assert sorted("already" in shown(one) for one in (said, twin)) == [False, True]
-            here.world.slack.workspace.hide(answer.id)
             again = await asked(here, f"/train status {name} {words}", "chie")
             assert "It is watched as `j" in shown(again)
             assert "already" in shown(await here.press(answer, "Watch", "chie"))
