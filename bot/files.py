@@ -38,6 +38,7 @@ class DataFolder:
             target.flush()
             os.fsync(target.fileno())
             Path(target.name).replace(self.spooled(sha256))
+            _sync_folder(self.spool)
         return SourceFile(role=role, name=name, path=self.spooled(sha256), size=size, sha256=sha256)
 
     def spooled(self, sha256: str) -> Path:
@@ -53,10 +54,9 @@ class DataFolder:
             raise DataError(f"{code(source)} is not the name of a file in the data folder: write its name alone.")
         if not source.casefold().endswith(suffixes):
             raise DataError(f"{code(source)} cannot be sent: it takes files called {_any_of(suffixes)}.")
-        if source not in self._names():
-            near = get_close_matches(source, self._names(), n=1, cutoff=0.5)
-            hint = f" Did you mean {code(near[0])}?" if near else ""
-            raise DataError(f"There is no {code(source)} in the data folder.{hint}")
+        names = self._names()
+        if source not in names:
+            raise DataError(f"There is no {code(source)} in the data folder.{_hint(source, names, suffixes)}")
         return source
 
     def _after_model(self, model: str, suffixes: tuple[str, ...]) -> str:
@@ -73,17 +73,23 @@ class DataFolder:
 
     def _names(self) -> list[str]:
         try:
-            return [entry.name for entry in self._folder.iterdir() if _is_plain(entry.name)]
+            return [entry.name for entry in self._folder.iterdir() if _is_plain(entry.name) and entry.is_file()]
         except FileNotFoundError:
             raise DataError("The data folder does not exist; its operator sets SWITCHYARD_DATA__FOLDER.") from None
+        except OSError as error:
+            sentence = f"The data folder cannot be read ({error.strerror})"
+            raise DataError(f"{sentence}; its operator sets SWITCHYARD_DATA__FOLDER.") from None
 
     def _open(self, name: str) -> IO[bytes]:
         """Open what really lies in the folder: no link leads out of it, and nothing but a file is read."""
-        path = self._folder / name
         try:
-            if not path.is_file() or path.resolve().parent != self._folder.resolve():
+            path = (self._folder / name).resolve()
+            if path.parent != self._folder.resolve():
+                raise DataError(f"{code(name)} is not a file of the data folder: it is a link that leads out of it.")
+            if not path.is_file():
                 raise DataError(f"{code(name)} is not a file of the data folder any more.")
-            return path.open("rb")
+            # No link either that was put in its place since it was looked at.
+            return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
         except PermissionError:
             raise DataError(f"{code(name)} may not be read by Switchyard.") from None
 
@@ -112,6 +118,26 @@ def _new_file(folder: Path) -> Iterator[IO[bytes]]:
             yield file
     finally:
         Path(file.name).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name of a file survive the loss of power, like its content."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _hint(source: str, names: list[str], suffixes: tuple[str, ...]) -> str:
+    """The nearest name that could be sent, whatever its case; its suffix makes no name alike."""
+    fitting = {_stem(name): name for name in sorted(names) if name.casefold().endswith(suffixes)}
+    near = get_close_matches(_stem(source), fitting, n=1, cutoff=0.5)
+    return f" Did you mean {code(fitting[near[0]])}?" if near else ""
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem.casefold()
 
 
 def _is_plain(name: str) -> bool:
