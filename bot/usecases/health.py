@@ -4,6 +4,7 @@ from datetime import datetime
 
 from bot.domain.health import Back, ServiceHealth, Went, failed, speaks_of_absence, succeeded
 from bot.domain.jobs import ENDS, JobState
+from bot.domain.text import escape
 from bot.errors import ProviderError
 from bot.ports import Deps
 from bot.usecases.moves import tell_channel
@@ -56,7 +57,7 @@ async def _channels(deps: Deps, provider: str) -> list[str]:
 
 def _went_text(deps: Deps, went: Went) -> str:
     return (
-        f"{_title(deps, went.name)} has not answered since {_clock(went.since)}: {went.sentence} "
+        f"{_title(deps, went.name)} has not answered since {_clock(went.since)}: {escape(went.sentence)} "
         "Its trainings are kept and looked at again; nothing is lost."
     )
 

@@ -9,6 +9,7 @@ from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.changes import Change, Notice
 from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, Look, RemoteStatus, observe
 from bot.domain.pace import next_look
+from bot.domain.text import code
 from bot.errors import NotFoundError, ProviderError, RejectedError, UnreachableError
 from bot.ports import Deps, Gate, Provider, Work
 from bot.usecases.health import note_answer, note_failure
@@ -156,7 +157,7 @@ def _new_word(deps: Deps, job: Job, seen: RemoteStatus, before: Job) -> list[Not
     if seen.is_known or seen.word in before.look.told:
         return []
     title = deps.providers.get(job.request.provider).title
-    text = f"{title} says `{seen.word}`, a word that is not documented. It is shown as it is; nothing moves by it."
+    text = f"{title} says {code(seen.word)}, a word that is not documented. It is shown as it is; nothing moves by it."
     return [tell_line(deps, job, f"word:{seen.word}", text)]
 
 
