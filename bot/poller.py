@@ -16,7 +16,6 @@ from bot.errors import SwitchyardError
 
 log = logging.getLogger(__name__)
 Tick = Callable[[], Awaitable[None]]
-_DRAIN_SECONDS = 10.0
 
 
 async def contain(name: str, work: Awaitable[None]) -> None:
@@ -33,40 +32,48 @@ async def contain(name: str, work: Awaitable[None]) -> None:
 class Crew:
     """The steps under way. A step waits for an earlier one of its name to end."""
 
-    _steps: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    drain_seconds: float = 10.0
+    _steps: set[asyncio.Task[None]] = field(default_factory=set)
+    _latest: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _is_closed: bool = False
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if self._is_closed:
             work.close()
             return
-        step = asyncio.create_task(_after(self._steps.get(name), name, work), name=name)
-        self._steps[name] = step
-        step.add_done_callback(lambda done: self._forget(name, done))
+        step = asyncio.create_task(_after(self._latest.get(name), name, work), name=name)
+        self._steps.add(step)
+        self._latest[name] = step
+        step.add_done_callback(self._forget)
 
-    def _forget(self, name: str, done: asyncio.Task[None]) -> None:
-        if self._steps.get(name) is done:
-            del self._steps[name]
+    def _forget(self, done: asyncio.Task[None]) -> None:
+        self._steps.discard(done)
+        if self._latest.get(done.get_name()) is done:
+            del self._latest[done.get_name()]
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
         while self._steps:
-            await asyncio.wait(list(self._steps.values()))
+            await asyncio.wait(self._steps)
 
     async def close(self) -> None:
         """Let the steps end by themselves for a while, then end them. What they leave half done is found at start."""
         self._is_closed = True
         if self._steps:
-            await asyncio.wait(list(self._steps.values()), timeout=_DRAIN_SECONDS)
-        for step in list(self._steps.values()):
+            await asyncio.wait(self._steps, timeout=self.drain_seconds)
+        left = list(self._steps)
+        for step in left:
             step.cancel()
-        await asyncio.gather(*self._steps.values(), return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _after(earlier: asyncio.Task[None] | None, name: str, work: Coroutine[Any, Any, None]) -> None:
-    if earlier is not None:
-        await asyncio.wait([earlier])
-    await contain(name, work)
+    try:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        await contain(name, work)
+    finally:
+        work.close()  # of a step that was ended while it waited, nothing else would
 
 
 @dataclass(slots=True)
@@ -109,14 +116,19 @@ class Poller:
 
     def start(self) -> None:
         for name, named in self._ticks.items():
-            self._scheduler.add_job(named.run, "interval", seconds=self._seconds[name], id=name)
+            self._scheduler.add_job(self._beat, "interval", args=[named], seconds=self._seconds[name], id=name)
         self._scheduler.start()
         self._is_started = True
         for name in self._ticks:
             self.nudge(name)
 
+    async def _beat(self, named: _Named) -> None:
+        """The pace of a tick. One that still runs is left alone: it has its next beat anyway."""
+        if not named.is_running:
+            self.nudge(named.name)
+
     def nudge(self, name: str) -> None:
-        """Run a tick now. Before the start, and for a tick that is about to run anyway, there is nothing to do."""
+        """Run a tick now; one that runs already, once more afterwards. Before the start there is nothing to do."""
         if not self._is_started:
             return
         task = asyncio.get_running_loop().create_task(self._ticks[name].run(), name=f"nudge:{name}")
@@ -124,11 +136,13 @@ class Poller:
         task.add_done_callback(self._nudged.discard)
 
     async def close(self) -> None:
-        """Find nothing more to do; what is under way goes on (see Crew)."""
+        """Find nothing more to do: ticks are ended where they stand. The steps that they found go on (see Crew)."""
         if not self._is_started:
             return
         self._is_started = False
         self._scheduler.shutdown(wait=False)
-        for task in list(self._nudged):
+        await asyncio.sleep(0)  # APScheduler stops in the next turn of the loop
+        running = list(self._nudged)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._nudged, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
