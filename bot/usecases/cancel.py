@@ -9,6 +9,7 @@ from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
 from bot.usecases.moves import move, withdraw_open
+from bot.usecases.poll import PASSED_OVER
 from bot.usecases.prompting import ask, electorate
 
 _BEFORE_THE_START = frozenset({JobState.CHECKING, JobState.PROPOSED, JobState.APPROVED})
@@ -46,7 +47,9 @@ async def keep_watching(deps: Deps, job_id: str, actor: Actor) -> Say:
     provider = deps.providers.get(job.request.provider)
     if job.state is not JobState.FAILED or not provider.powers.failed_is_a_reading or job.remote_id is None:
         raise RefusedError("There is nothing to keep watching.")
-    look = replace(job.look, limit_at=deps.now() + deps.limits.watch)
+    words = [*job.look.notes.get(PASSED_OVER, ()), *([job.look.status.word] if job.look.status else [])]
+    notes = {**job.look.notes, PASSED_OVER: words}
+    look = replace(job.look, limit_at=deps.now() + deps.limits.watch, notes=notes)
     change = move(deps, job, Event.WATCH_ON, actor=actor, look=look)
     return await _write(deps, change, "It is watched on.")
 

@@ -20,6 +20,8 @@ from bot.usecases.settle import look_for
 
 AT_ONCE = 500
 LOST_AFTER_LOOKS = 3
+PASSED_OVER = "passed_over"
+"""The note of the words by which a person does not take the training for failed."""
 
 
 async def poll_due(deps: Deps) -> None:
@@ -118,12 +120,21 @@ def _cancel_was_refused(job: Job) -> bool:
 async def _after_status(deps: Deps, provider: Provider, job: Job, seen: RemoteStatus) -> Change:
     event = observe(job, seen, has_switch=provider.powers.gate is Gate.AFTER)
     looked = replace(job, look=_looked(deps, job, seen))
-    if event is None:
+    if event is None or (event is Event.FAIL and seen.word in job.look.notes.get(PASSED_OVER, ())):
         return await _no_move(deps, looked, seen, before=job)
     closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training has moved on.")
     opens = [ask(deps, looked, Subject.PROMOTE)] if event is Event.OFFER else []
     # The counters start anew with the state, what was seen stays.
-    return move(deps, looked, event, reason=seen.detail, opens=opens, closes=closes)
+    change = move(deps, looked, event, reason=_reason(provider, event, seen), opens=opens, closes=closes)
+    return replace(change, notices=(*_new_word(deps, job, seen, job), *change.notices))
+
+
+def _reason(provider: Provider, event: Event, seen: RemoteStatus) -> str:
+    """A failure is told in the service's own word: that it stands for one may be our reading."""
+    if event is not Event.FAIL:
+        return seen.detail
+    said = f"{provider.title} says {code(seen.word)}"
+    return f"{said}: {seen.detail}" if seen.detail else f"{said}."
 
 
 def _looked(deps: Deps, job: Job, seen: RemoteStatus) -> Look:
@@ -157,7 +168,8 @@ def _new_word(deps: Deps, job: Job, seen: RemoteStatus, before: Job) -> list[Not
     if seen.is_known or seen.word in before.look.told:
         return []
     title = deps.providers.get(job.request.provider).title
-    text = f"{title} says {code(seen.word)}, a word that is not documented. It is shown as it is; nothing moves by it."
+    reading = "nothing moves by it" if seen.phase is None else "it is taken for a training that runs"
+    text = f"{title} says {code(seen.word)}, a word that is not documented. It is shown as it is; {reading}."
     return [tell_line(deps, job, f"word:{seen.word}", text)]
 
 
@@ -202,7 +214,7 @@ async def _after_not_found(deps: Deps, job: Job, error: NotFoundError) -> Change
     look = replace(job.look, at=now, lost=lost, lost_since=since, error=str(error), failures=0)
     pause = min(deps.limits.pace.longest, max(deps.limits.lost / LOST_AFTER_LOOKS, timedelta(milliseconds=50)))
     notices = _redrawn(deps, job) if job.look.error != str(error) else []
-    return note(deps, job, look=look, act_at=now + pause, notices=notices)
+    return note(deps, job, look=look, act_at=None if _is_over(deps, job) else now + pause, notices=notices)
 
 
 async def _note_health(deps: Deps, provider: str, seen: Sequence[Seen]) -> None:
