@@ -265,6 +265,20 @@ class Requests:
         answer = await store.request(change, same_since=NOW, is_exclusive=True, is_again=True)
         assert (answer.asked, answer.job.id) == (Asked.BUSY, "j1")
 
+    async def test_a_training_from_elsewhere_is_watched_by_one_job(self, store: Store) -> None:
+        """Whoever presses [Watch] and at what moment: one card follows it, and after its end a new one may."""
+
+        async def watch(id_: str) -> Answered:
+            job = a_job(id_, JobState.QUEUED, remote_id="r1", request=a_wish(id_, actor=Actor(team="T", user=id_)))
+            return await store.request(birth(job), same_since=NOW, is_exclusive=False, is_again=True)
+
+        await keep(store, a_job("other", JobState.RUNNING, remote_id="r2"))
+        answers = await asyncio.gather(*(watch(f"j{number}") for number in range(9)))
+        assert sorted(answer.asked for answer in answers) == [Asked.NEW, *[Asked.SAME] * 8]
+        [id_] = {answer.job.id for answer in answers}
+        await store.apply([step(await found(store, id_), Event.FAIL)])
+        assert (await watch("later")).asked is Asked.NEW
+
     async def test_busy_stays_the_answer_of_its_delivery(self, store: Store) -> None:
         """A repeated delivery does not start, later, what was refused at first."""
         job = await keep(store, a_job("j1", request=a_wish("k1", actor=BORA)))
@@ -292,10 +306,11 @@ class Urls:
 
     async def test_only_the_command_that_made_the_job_is_answered(self, store: Store) -> None:
         """A later command that was answered with this job is not the one to be told how it goes on."""
-        await store.request(birth(a_job()), same_since=NOW, is_exclusive=False, url="https://hooks.example/1")
+        await ask(store, "k1", "j1")
         same = a_job("j2", request=a_wish("k2"))
-        await store.request(birth(same), same_since=NOW, is_exclusive=False, url="https://hooks.example/2")
-        assert await store.reply_url("j1", NOW) == "https://hooks.example/1"
+        answer = await store.request(birth(same), same_since=NOW, is_exclusive=False, url="https://hooks.example/2")
+        assert (answer.asked, answer.job.id) == (Asked.SAME, "j1")
+        assert await store.reply_url("j1", NOW) is None
 
     async def test_old_urls_are_forgotten_and_young_ones_are_not(self, store: Store) -> None:
         """No secret is kept longer than it is of use."""
@@ -319,9 +334,10 @@ class Due:
 
     async def test_the_earliest_come_first_and_no_more_than_asked_for(self, store: Store) -> None:
         """Under load nobody is forgotten: the one that waits longest is next."""
-        for number, second in enumerate([5, 1, 4, 2, 3, 0]):
-            await keep(store, a_job(f"j{number}", act_at=at(seconds=second)))
-        claimed = [await store.claim_due(Work.CHECK, at(seconds=9), at(minutes=1), limit) for limit in (2, 3, 9)]
+        states = sorted(DUE_IN[Work.POLL]) * 2
+        for number, (second, state) in enumerate(zip([5, 1, 4, 2, 3, 0], states, strict=False)):
+            await keep(store, a_job(f"j{number}", state, act_at=at(seconds=second)))
+        claimed = [await store.claim_due(Work.POLL, at(seconds=9), at(minutes=1), limit) for limit in (2, 3, 9)]
         assert [ids(jobs) for jobs in claimed] == [["j5", "j1"], ["j3", "j4", "j2"], ["j0"]]
 
     async def test_a_job_is_handed_out_whole(self, store: Store) -> None:
@@ -488,6 +504,7 @@ class Moves:
         assert await store.watched("sestek", "r1", "my-model") is None
         alive = await keep(store, a_job("alive", JobState.RUNNING, remote_id="r1"))
         assert await store.watched("sestek", "r1", "my-model") == alive
+        assert await store.watched("sestek", "r1", "r1") == alive, "an id is no name of a model"
         assert await store.watched("sestek", "r1", "else") is None
         assert await store.watched("aitems", "r1", "my-model") is None
 
