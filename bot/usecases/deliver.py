@@ -37,8 +37,7 @@ async def deliver(deps: Deps, notice: Notice) -> None:
     try:
         await _send(deps, notice)
     except AmbiguousSendError as error:
-        await deps.store.put_back(notice, try_at=_later(deps, notice), in_doubt=True, error=str(error))
-        await _raise_alarm(deps, notice, error)
+        await _leave_in_doubt(deps, notice, error)
     except MessengerBusyError as error:
         try_at = deps.now() + timedelta(seconds=error.retry_after)
         await deps.store.put_back(notice, try_at=try_at, in_doubt=notice.in_doubt, error=str(error))
@@ -46,6 +45,15 @@ async def deliver(deps: Deps, notice: Notice) -> None:
         await _refused(deps, notice, error)
     else:
         deps.nudge("deliver")
+
+
+async def _leave_in_doubt(deps: Deps, notice: Notice, error: AmbiguousSendError) -> None:
+    """Look again later. A conversation that the bot may not even read takes no message either: it waits for a place."""
+    if error.code in HOLDING and notice.job_id:
+        await _hold(deps, notice, error)
+        return
+    await deps.store.put_back(notice, try_at=_later(deps, notice), in_doubt=True, error=str(error))
+    await _raise_alarm(deps, notice, error)
 
 
 async def _raise_alarm(deps: Deps, notice: Notice, error: MessengerError) -> None:

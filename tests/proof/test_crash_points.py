@@ -76,6 +76,7 @@ POSTS = (
     Crash(story="deepopinion", label="slack chat.postMessage line", moment=DONE, nth=2),
     Crash(story="reject", label="slack chat.postMessage prompt", moment=DONE),
     Crash(story="deepopinion", label="slack chat.postMessage end", moment=DONE),
+    Crash(story="moved to a direct message", label="card held", moment=BEFORE),
     Crash(story="moved to a direct message", label="slack chat.postMessage card", moment=DONE, nth=2),
 )
 

@@ -13,8 +13,6 @@ from tests.flows.lab import buttons_of, shown
 from tests.proof.stage import Stage
 from tests.proof.stories import People, Story
 
-QUESTIONS = ("did_start", "did_switch")
-
 
 @dataclass(slots=True)
 class Verdict:
@@ -120,18 +118,15 @@ def _message(stage: Stage, messages: dict[str, Message], key: str) -> Message | 
 
 
 def _judge_questions(stage: Stage, verdict: Verdict) -> None:
-    """One question where a person had to say what happened, and never more than one."""
-    asked = [
-        row
-        for row in stage.kept.rows("SELECT prompt ->> 'subject' AS subject, outcome FROM prompts")
-        if row["subject"] in QUESTIONS
-    ]
-    verdict.questions = len(asked)
-    if len(asked) > 1:
-        verdict.wrong.append(f"{len(asked)} questions were asked")
-    told = stage.kept.rows("SELECT * FROM transitions WHERE old IN ('unsure', 'unsure_switch') AND user != ''")
-    if len(told) > len(asked):
-        verdict.wrong.append("a person told what happened without having been asked")
+    """One question for each doubt that a person had to end, and never more than one."""
+    [counted] = stage.kept.rows(
+        """SELECT (SELECT count(*) FROM prompts WHERE prompt ->> 'subject' IN ('did_start', 'did_switch')) AS asked,
+           (SELECT count(*) FROM transitions WHERE new IN ('unsure', 'unsure_switch')) AS doubts,
+           (SELECT count(*) FROM transitions WHERE old IN ('unsure', 'unsure_switch') AND user != '') AS answered"""
+    ) or [{"asked": 0, "doubts": 0, "answered": 0}]
+    verdict.questions = counted["asked"]
+    if not counted["answered"] <= counted["asked"] <= counted["doubts"]:
+        verdict.wrong.append(f"questions: {counted}")
 
 
 def _judge_file(stage: Stage, verdict: Verdict) -> None:
