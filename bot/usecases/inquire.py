@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from urllib.parse import quote
 
 from bot.domain.approvals import Standing, may_decide
 from bot.domain.changes import Button, Say
 from bot.domain.jobs import AT_SERVICE, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Actor, TrainRequest, digest
+from bot.domain.text import code, escape
 from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
 from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Reference, Watched
 from bot.usecases.looking import within
@@ -121,17 +123,21 @@ async def _check_start_rule(deps: Deps, asking: Asking) -> None:
 async def _history_instead(deps: Deps, provider: Provider, reference: Reference, asking: Asking) -> Say:
     kept = await deps.store.jobs(JobFilter(provider=provider.name), limit=200)
     ours = [job for job in kept if job.request.model == reference.model]
-    known = (
-        f"Switchyard's last training of it is `{ours[0].id}`, {ours[0].state.value}."
-        if ours
-        else ("It was not started here.")
-    )
-    if ours and ours[0].look.status is not None:
-        known += f" {provider.title} last said `{ours[0].look.status.word}`."
-    value = "|".join([provider.name, *asking.words.values()])
+    known = _last_known(provider, ours[0]) if ours else "It was not started here."
+    value = _joined(provider.name, *asking.words.values())
     button = Button(label="Look: publishes the model if it is finished", action=FORCED, value=value)
-    text = f"*{provider.title} `{reference.model}`* {known} Asking {provider.title} would publish a finished model."
+    text = f"*{provider.title} {code(reference.model)}* {known} Asking {provider.title} would publish a finished model."
     return Say(text=text, buttons=(button,))
+
+
+def _last_known(provider: Provider, job: Job) -> str:
+    said = f" {provider.title} last said {code(job.look.status.word)}." if job.look.status else ""
+    return f"Switchyard's last training of it is `{job.id}`, {job.state.value}.{said}"
+
+
+def _joined(*words: str) -> str:
+    """The words in the value of a button; bars separate them, and none is inside one."""
+    return "|".join(quote(word, safe="") for word in words)
 
 
 async def _answer(deps: Deps, inquiry: Inquiry) -> None:
@@ -181,7 +187,7 @@ async def _told(
     index, reference = numbered
     living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
     where = f" It is watched as `{living.id}`." if living else await _elsewhere(deps, provider, reference)
-    value = "|".join([provider.name, str(index), *inquiry.words.values()])
+    value = _joined(provider.name, str(index), *inquiry.words.values())
     watchable = living is None and status.phase not in (Phase.FAILED, Phase.CANCELLED)
     buttons = [{"label": "Watch", "action": "watch", "value": value}] if watchable else []
     return {"text": _sentence(provider, reference, status) + where, "buttons": buttons}
@@ -195,5 +201,5 @@ async def _elsewhere(deps: Deps, provider: Provider, reference: Reference) -> st
 def _sentence(provider: Provider, reference: Reference, status: RemoteStatus) -> str:
     reading = _READINGS[status.phase] if status.phase else "a word that we do not know"
     progress = f", {status.progress:.0f} %" if status.progress is not None else ""
-    detail = f" {status.detail}" if status.detail else ""
-    return f"*{provider.title} `{reference.model}`* says `{status.word}`: {reading}{progress}.{detail}"
+    detail = f" {escape(status.detail)}" if status.detail else ""
+    return f"*{provider.title} {code(reference.model)}* says {code(status.word)}: {reading}{progress}.{detail}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote
 
 from bot.domain.approvals import Answer
 from bot.domain.changes import Say
@@ -93,7 +94,7 @@ def _asking(deps: Deps, payload: ActionPayload, name: str, words: str) -> Asking
     return Asking(
         key=payload.trigger_id or deps.new_id(),
         provider=provider.name,
-        words=parse_reference(provider, [Word(text=word) for word in words.split("|")]),
+        words=parse_reference(provider, [Word(text=unquote(word)) for word in words.split("|")]),
         actor=payload.actor,
         channel=payload.channel.id if payload.channel else payload.actor.user,
         url=payload.response_url,
