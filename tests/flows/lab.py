@@ -9,7 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -310,6 +310,13 @@ def button(message: Message | Ephemeral, label: str) -> str:
     labels = {element["text"]["text"]: element["action_id"] for element in buttons_of(message)}
     assert label in labels, f"no button {label!r} in {sorted(labels)}"
     return str(labels[label])
+
+
+def with_button(message: Message, action: str, value: str) -> Message:
+    """The message as it may have looked once, or elsewhere: with one button, `Press`."""
+    text = {"type": "plain_text", "text": "Press"}
+    element = {"type": "button", "text": text, "action_id": action, "value": value}
+    return replace(message, blocks=({"type": "actions", "block_id": "old", "elements": [element]},))
 
 
 def free_port() -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bot.domain.jobs import AT_SERVICE, JobState
 from sandbox.slack.workspace import Message
-from tests.flows.lab import Lab, button, buttons_of, data_folder, lab, shown
+from tests.flows.lab import Lab, button, buttons_of, data_folder, lab, shown, with_button
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -249,10 +248,8 @@ async def test_a_foreign_button_is_answered_and_does_nothing(here: Lab, case: st
     """A button that belongs to nothing that is kept here tells so; no click stays without an answer."""
     action, value = FOREIGN[case]
     before = await here.states()
-    element: dict[str, Any] = {"type": "button", "text": {"type": "plain_text", "text": "Press"}, "action_id": action}
-    blocks = [{"type": "actions", "block_id": "b", "elements": [{**element, "value": value}]}]
     message = await here.person("bora").say("Look at this", "C0TRAIN001")
-    foreign = replace(message, blocks=tuple(blocks))
+    foreign = with_button(message, action, value)
     said = shown(await here.press(foreign, "Press", "bora"))
     assert said
     assert "Something went wrong" not in said
