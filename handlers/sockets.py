@@ -1,8 +1,8 @@
 """Socket Mode that lasts: several connections, each thrown away and made anew as soon as it cannot be relied on.
 
-Source: https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's client mends itself, but only as long as
-its own tasks live, never with a new address once it has one, and on each `disconnect` at once
-(https://github.com/slackapi/python-slack-sdk/issues/1922). So a client here is one connection and never more: the watch
+Source: https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's client mends itself, but only while its own
+tasks live, with an address that served already, and on each `disconnect` at once, the old socket closed first
+(https://github.com/slackapi/python-slack-sdk/issues/1110). So a client here is one connection and never more: the watch
 stands outside of it, and what follows it is a new client.
 """
 
@@ -34,7 +34,8 @@ STILL_SERVING = frozenset({"warning", "refresh_requested"})
 SHUT_OUT = frozenset({"too_many_websockets", "link_disabled"})
 """Reasons that the next connection would meet too. Slack allows ten; `link_disabled` is a switch on the app's page."""
 
-_CLOSE_WITHIN = 1.0
+UNREADABLE = "Slack's answer cannot be read"
+
 _MOST_DOUBLINGS = 16
 _LONGEST_REQUEST = 3600.0
 
@@ -43,9 +44,13 @@ Contain = Callable[[str, Awaitable[None]], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """The times of a connection, in seconds. All follow from `silence`: how long it may give no sign of life."""
+    """The times of a connection, in seconds. All follow from `silence`: how long it may give no sign of life.
+
+    `answer` is how long one that goes is given to answer what it was asked.
+    """
 
     silence: float = 30.0
+    answer: float = ANSWER_WITHIN
 
     @property
     def ping(self) -> float:
@@ -54,6 +59,7 @@ class Patience:
 
     @property
     def look(self) -> float:
+        """Between two looks at it. Also the time for its goodbye, which on a silent network nobody answers."""
         return self.silence / 30
 
     @property
@@ -130,13 +136,11 @@ class Connection(SocketModeClient):
         return "deaf" if self._oldest_received() > self._patience.begin else ""
 
     async def close(self) -> None:
-        """Bounded: on a silent network nobody answers the goodbye. Afterwards nothing of it is left."""
+        """Soon, and nothing of it is left."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_WITHIN):
+            async with asyncio.timeout(self._patience.look):
                 await self.disconnect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
         await super().close()  # type: ignore[no-untyped-call]  # the same
-        tasks = (self.message_processor, self.message_receiver, self.current_session_monitor)
-        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
     def _oldest_received(self) -> float:
         """The age of the oldest envelope that came in and was not even begun."""
@@ -268,14 +272,17 @@ class Sockets:
     async def _address(self) -> str:
         try:
             answer = await self._app.client.apps_connections_open(app_token=self._token)
-            return str(answer["url"])
+            address = answer.get("url")
         except SlackApiError as error:
             raise _refused(error) from None
         except self._refusals as error:
             raise _RefusedError(type(error).__name__) from None
-        except (AttributeError, KeyError, ValueError):
+        except (AttributeError, ValueError):
             # slack_sdk takes every answer for a JSON object in UTF-8.
-            raise _RefusedError("Slack's answer cannot be read") from None
+            address = None
+        if not isinstance(address, str):
+            raise _RefusedError(UNREADABLE)
+        return address
 
     def _replace(self, slot: _Slot, connection: Connection | None) -> None:
         """The new one takes over first; the old one goes when it has answered what it was asked."""
@@ -294,7 +301,7 @@ class Sockets:
     async def _see_off(self, connection: Connection) -> None:
         answering = [task for task, one in self._handling.items() if one.connection is connection]
         if answering:
-            await asyncio.wait(answering, timeout=ANSWER_WITHIN)
+            await asyncio.wait(answering, timeout=self._patience.answer)
         self._open.remove(connection)
         await connection.close()
 
@@ -341,7 +348,7 @@ def _refused(error: SlackApiError) -> _RefusedError:
     data = getattr(error.response, "data", None)
     code = data.get("error") if isinstance(data, dict) else None
     headers = {name.lower(): value for name, value in getattr(error.response, "headers", {}).items()}
-    return _RefusedError(str(code or "Slack's answer cannot be read"), _seconds(headers.get("retry-after")))
+    return _RefusedError(str(code or UNREADABLE), _seconds(headers.get("retry-after")))
 
 
 def _seconds(text: Any) -> float:
@@ -360,5 +367,6 @@ def _frame(text: Any) -> dict[str, Any]:
 def _envelope_of(frame: dict[str, Any]) -> SocketModeRequest | None:
     try:
         return SocketModeRequest.from_dict(frame)
-    except ValueError:
+    except (TypeError, ValueError):
+        # A payload that is no object; meant is a ValueError, but slack_sdk stumbles on the way to it.
         return None
