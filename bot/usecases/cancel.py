@@ -13,12 +13,24 @@ from bot.usecases.poll import PASSED_OVER
 from bot.usecases.prompting import ask, electorate
 
 _BEFORE_THE_START = frozenset({JobState.CHECKING, JobState.PROPOSED, JobState.APPROVED})
-_MOVED_ON = "The training has moved on in the meantime; look at its card."
+_MOVED_ON = Say(text="The training has moved on in the meantime; look at its card.")
+_TRIES = 3
 
 
 async def cancel(deps: Deps, job_id: str, actor: Actor) -> Say:
-    """End a training: at once before its start, through the service after it. The requester or an approver may."""
-    job = await _job_for(deps, job_id, actor)
+    """End a training: at once before its start, through the service after it. The requester or an approver may.
+
+    A look that moves the job at this very moment does not swallow the press: it counts for the job as it is then.
+    """
+    said = _MOVED_ON
+    for _ in range(_TRIES):
+        said = await _cancel(deps, await _job_for(deps, job_id, actor), actor)
+        if said != _MOVED_ON:
+            break
+    return said
+
+
+async def _cancel(deps: Deps, job: Job, actor: Actor) -> Say:
     if job.state in _BEFORE_THE_START:
         closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training was cancelled.")
         change = move(deps, job, Event.CANCEL, actor=actor, reason="Nothing was started.", closes=closes)
@@ -89,4 +101,4 @@ async def _write(deps: Deps, change: Change, done: str) -> Say:
     [is_ours] = await deps.store.apply([change])
     for tick in ("poll", "deliver"):
         deps.nudge(tick)
-    return Say(text=done if is_ours else _MOVED_ON)
+    return Say(text=done) if is_ours else _MOVED_ON
