@@ -73,9 +73,16 @@ class Reply:
     def json(self) -> Json:
         """The body as JSON. Raises ValueError where it is none, or is nested beyond reading."""
         try:
-            return json.loads(self.body)
+            return _without_half_pairs(json.loads(self.body), self.body)
         except RecursionError:
             raise ValueError("nested beyond reading") from None
+
+
+def _without_half_pairs(value: Json, body: bytes) -> Json:
+    """JSON can escape half of a surrogate pair, which no database and no message takes: it becomes a question mark."""
+    if b"\\ud" not in body.lower():
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def is_public(address: str) -> bool:

@@ -626,3 +626,9 @@ async def test_a_link_that_does_not_work_says_so(http: Http, tmp_path: Path, sta
         error = await failure(http.save(URL(server.url), tmp_path / "result", is_trusted=True))
     assert status[:3] in str(error)
     assert not (tmp_path / "result").exists()
+
+
+def test_half_of_a_surrogate_pair_does_not_get_in() -> None:
+    """JSON can escape what no text can hold; it becomes a question mark, and whole pairs stay."""
+    body = rb'{"status": "\ud800 odd", "whole": "\ud83d\ude00"}'
+    assert Reply(status=200, body=body, headers={}).json() == {"status": "? odd", "whole": "\U0001f600"}
