@@ -1,6 +1,6 @@
 """Socket Mode that lasts: several connections, each thrown away and made anew as soon as it cannot be relied on.
 
-Source: https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's client mends itself, but only while its own
+Source: https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's client mends itself, but only while its
 tasks live, with an address that served already, and on each `disconnect` at once, the old socket closed first
 (https://github.com/slackapi/python-slack-sdk/issues/1110). So a client here is one connection and never more: the watch
 stands outside of it, and what follows it is a new client.
@@ -137,10 +137,11 @@ class Connection(SocketModeClient):
 
     async def close(self) -> None:
         """Soon, and nothing of it is left."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience.look):
-                await self.disconnect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
-        await super().close()  # type: ignore[no-untyped-call]  # the same
+        if self.current_session is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience.look):
+                    await self.current_session.close()
+        await super().close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
 
     def _oldest_received(self) -> float:
         """The age of the oldest envelope that came in and was not even begun."""
