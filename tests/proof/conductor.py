@@ -18,6 +18,9 @@ from enum import StrEnum
 from typing import Any
 
 
+HANGS = 0.03
+
+
 class Moment(StrEnum):
     """When at a boundary."""
 
@@ -54,6 +57,7 @@ class Conductor:
     kinds: dict[str, str] = field(default_factory=dict)
     _seen: Counter[tuple[Moment, str]] = field(default_factory=Counter)
     _server: asyncio.Server | None = None
+    _doomed: int = -1
 
     @property
     def hits(self) -> int:
@@ -72,17 +76,26 @@ class Conductor:
             await self._server.wait_closed()
 
     def reach(self, moment: Moment, label: str) -> bool:
-        """A bot comes to a boundary; True if it was ended there."""
+        """A bot comes to a boundary; True if it is ended there."""
+        if self.pid == self._doomed:
+            return False
         self._seen[moment, label] += 1
         point = Point(moment=moment, label=label, nth=self._seen[moment, label])
         self.lives[-1].append(point)
         if point not in self.targets[self.hits : self.hits + 1]:
             return False
+        self._end_life(moment)
+        return True
+
+    def _end_life(self, moment: Moment) -> None:
+        """A commit that hangs for a moment lets out what does not wait for it, as on a slow disk."""
+        self._doomed = self.pid
         self._seen.clear()
         self.lives.append([])
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        return True
+        if moment is Moment.BEFORE_COMMIT:
+            asyncio.get_running_loop().call_later(HANGS, _kill, self.pid)
+        else:
+            _kill(self.pid)
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One bot's life, as far as it is told."""
@@ -119,6 +132,11 @@ class Conductor:
                 return "job is claimed" if sets == ["act_at"] else "job is noted"
             case verb, table:
                 return f"{table}: {verb.lower()}"
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 _WEIGHTS = ("job becomes", "prompt is", "card", "line", "end", "prompt", "redraw", "told", "to tell", "job is noted")

@@ -259,6 +259,7 @@ def _world(mode: Mode, events_url: str, training_seconds: float) -> World:
         clock=world.clock,
         limits="off",
         services=world.services,
+        manifest=world.slack.manifest,
         ack_seconds=ACK_SECONDS,
     )
     return world

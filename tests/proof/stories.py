@@ -15,6 +15,7 @@ from tests.proof.stage import PATIENCE, SEEN_EVERY, Mode, Stage, labels
 GENERAL = "C0GENERAL1"
 MODAL_TAKES = 1.5
 SONY_SHOWS_A_WORD = 1.0
+AFTERWARDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,8 @@ class People:
             while not self.is_told():
                 await self._act()
                 await asyncio.sleep(SEEN_EVERY)
+            # What is told twice is told twice by now.
+            await asyncio.sleep(AFTERWARDS)
 
     def is_told(self) -> bool:
         kept = self.stage.kept
