@@ -12,13 +12,15 @@ FAILURES_UNTIL_TOLD = 3
 class ServiceHealth:
     """What is stored of one service, so that a restart tells nothing twice.
 
-    `failures` in a row and `since` when the first of them was; `told_at` is set while people believe it to be away.
+    `failures` in a row and `since` when the first of them was; `told_at` is set while people believe it to be away,
+    and `told_in` are the channels in which they were told so.
     """
 
     name: str
     failures: int = 0
     since: datetime | None = None
     told_at: datetime | None = None
+    told_in: tuple[str, ...] = ()
 
     @property
     def is_away(self) -> bool:

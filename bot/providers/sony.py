@@ -249,13 +249,16 @@ class Sony(Defaults):
         if file is None:
             raise ProviderError("The checked copy of the data file is gone.", effect=Effect.REFUSED)
         try:
-            await self._http.put_file(address, file, is_trusted=await self._is_trusted())
+            reply = await self._http.put_file(address, file, is_trusted=await self._is_trusted())
         except RejectedError as error:
             # Whatever the storage says, it is not about the key of the model.
             where = f"The storage behind {TITLE} did not take the upload"
             raise RejectedError(
                 f"{where} (HTTP {error.status})." if error.status else str(error), status=error.status
             ) from None
+        if reply.body.lstrip().startswith(b"<"):
+            # What a storage says to an upload that it took is not documented; a page is not from the storage.
+            raise UnreadableError(f"The storage behind {TITLE} answered the upload with a page.")
         return retrain_job
 
     def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:

@@ -1,5 +1,7 @@
 """Whether the services answer: told once in each channel that has a job there, once again when it is back."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.health import Back, ServiceHealth, Went, failed, speaks_of_absence, succeeded
@@ -17,7 +19,7 @@ async def note_answer(deps: Deps, provider: str) -> None:
     known = await _known(deps, provider)
     if known.failures:
         health, back = succeeded(known, deps.now())
-        await _save(deps, health, _back_text(deps, back) if back else "", since=known.since)
+        await _save(deps, health, _back_text(deps, back) if back else "", known.told_in, since=known.since)
 
 
 async def note_failure(deps: Deps, provider: str, error: ProviderError) -> None:
@@ -26,7 +28,9 @@ async def note_failure(deps: Deps, provider: str, error: ProviderError) -> None:
     if not speaks_of_absence(error) or _counts_already(deps, known):
         return
     health, went = failed(known, str(error), deps.now())
-    await _save(deps, health, _went_text(deps, went) if went else "", since=health.since)
+    channels = await _channels(deps, provider) if went else ()
+    told = replace(health, told_in=channels) if went else health
+    await _save(deps, told, _went_text(deps, went) if went else "", channels, since=health.since)
 
 
 async def _known(deps: Deps, provider: str) -> ServiceHealth:
@@ -38,21 +42,23 @@ def _counts_already(deps: Deps, known: ServiceHealth) -> bool:
     return known.since is not None and deps.now() < known.since + known.failures * deps.limits.pace.shortest / 2
 
 
-async def _save(deps: Deps, health: ServiceHealth, text: str, *, since: datetime | None) -> None:
-    channels = await _channels(deps, health.name) if text else []
+async def _save(
+    deps: Deps, health: ServiceHealth, text: str, channels: Sequence[str], *, since: datetime | None
+) -> None:
+    """Keep it, and tell what there is to tell: that it is back where it was said to be away."""
     # Two looks may come to the same conclusion at once: what they tell has the same key.
     key = f"health:{health.name}:{'away' if health.is_away else 'back'}:{since}"
-    notices = [tell_channel(deps, channel, text, key=f"{key}:{channel}") for channel in channels]
+    notices = [tell_channel(deps, channel, text, key=f"{key}:{channel}") for channel in channels if text]
     await deps.store.save_health(health, notices)
-    if channels:
+    if notices:
         deps.nudge("deliver")
 
 
-async def _channels(deps: Deps, provider: str) -> list[str]:
+async def _channels(deps: Deps, provider: str) -> tuple[str, ...]:
     if deps.alarm_channel:
-        return [deps.alarm_channel]
+        return (deps.alarm_channel,)
     alive = await deps.store.in_states(_ALIVE)
-    return sorted({job.place for job in alive if job.request.provider == provider})
+    return tuple(sorted({job.place for job in alive if job.request.provider == provider}))
 
 
 def _went_text(deps: Deps, went: Went) -> str:
