@@ -16,6 +16,8 @@ GENERAL = "C0GENERAL1"
 MODAL_TAKES = 1.5
 SONY_SHOWS_A_WORD = 1.0
 AFTERWARDS = 0.1
+LOOKS_INTO_IT = 0.4
+QUESTIONS = ("It runs", "Start again", "It was applied", "It was not")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ class People:
     acknowledged: int = 0
     answered: int = 0
     pressed: dict[tuple[str, str], float] = field(default_factory=dict)
+    read: dict[tuple[str, str], float] = field(default_factory=dict)
     unsure_since: float = 0.0
 
     async def live(self) -> None:
@@ -178,6 +181,8 @@ class People:
     async def _press(self, shown: Message | Ephemeral, label: str, action: str, who: str) -> None:
         place = (shown.ts if isinstance(shown, Message) else shown.id, label)
         if place in self.pressed and not self._form_is_missing(label, place):
+            return
+        if label in QUESTIONS and _now() - self.read.setdefault(place, _now()) < LOOKS_INTO_IT:
             return
         person = self.stage.world.slack.person(who)
         await self.stage.connected()

@@ -1,0 +1,83 @@
+"""Planted bugs: each patch in `mutants/` breaks one promise in a copy of the tree, and the tests that it names see it.
+
+A patch begins with what it breaks. `Caught by:` are arguments of pytest, a line each; `Seen as:` is what the tests say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.proof.stage import ROOT
+
+MUTANTS = sorted((Path(__file__).parent / "mutants").glob("*.patch"))
+TREE = ("bot", "handlers", "storage", "sandbox", "tests", "pyproject.toml", "manifest.yml")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "browser")
+TESTS_FAILED = 1
+
+pytestmark = pytest.mark.proof
+
+
+def test_there_are_mutants() -> None:
+    """Nothing is proved by a list that nobody finds."""
+    assert MUTANTS
+
+
+@pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
+async def test_a_planted_bug_is_caught(patch: Path, tmp_path: Path) -> None:
+    """The tests fail on the copy with the bug, and for the reason that the patch expects."""
+    tree = tmp_path / "tree"
+    _copy(tree, patch)
+    text = patch.read_text("utf-8")
+    status, said = await _pytest(tree, _fields(text, "Caught by"))
+    assert status == TESTS_FAILED, f"the bug was not caught ({status}):\n{said[-6000:]}"
+    for expected in _fields(text, "Seen as"):
+        assert re.search(expected, said), f"caught, but not seen as {expected!r}:\n{said[-6000:]}"
+
+
+def _copy(tree: Path, patch: Path) -> None:
+    """The tree with the bug. A patch that does not fit any more is an error: somebody has to write it again."""
+    tree.mkdir()
+    for name in TREE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
+        else:
+            shutil.copy2(ROOT / name, tree / name)
+    subprocess.run(["git", "apply", str(patch)], cwd=tree, check=True)
+
+
+def _fields(text: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}: (.+)$", text, re.MULTILINE)
+
+
+async def _pytest(tree: Path, caught_by: list[str]) -> tuple[int, str]:
+    """How pytest ends in the copy, and what it says. One selection after the other, until one fails."""
+    status, said = 0, ""
+    for selection in caught_by:
+        where, _, which = selection.partition(" -k ")
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", where, *(["-k", which] if which else [])]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "pytest", *arguments),
+            cwd=tree,
+            env=_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate()
+        status, said = process.returncode or 0, said + out.decode("utf-8", "replace")
+        if status:
+            break
+    return status, said
+
+
+def _environment() -> dict[str, str]:
+    """This one without what pytest and its workers have put into it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
