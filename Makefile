@@ -6,7 +6,7 @@ PATHS := bot handlers storage sandbox tests
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format types contracts check lock clean
+.PHONY: help setup run test proof mutants lint format types contracts check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,12 @@ format: $(VENV)/.dev-ready ## format the code and mend what can be mended
 
 types: $(VENV)/.dev-ready ## check the types
 	@$(VENV)/bin/mypy $(PATHS)
+
+proof: $(VENV)/.dev-ready ## kill the bot at every boundary of every story, and show what was lost or doubled
+	@$(VENV)/bin/pytest tests/proof -m proof $(PYTEST_ARGS)
+
+mutants: $(VENV)/.dev-ready ## show that the tests catch bugs that are planted
+	@$(VENV)/bin/pytest tests/proof/test_mutants.py -m proof $(PYTEST_ARGS)
 
 contracts: $(VENV)/.dev-ready ## check the rules of the house: floors, manifest, documents
 	@$(VENV)/bin/pytest tests/house
