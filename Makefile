@@ -6,7 +6,7 @@ PATHS := bot handlers storage sandbox tests
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof mutants lint format types contracts check lock clean
+.PHONY: help setup run test proof mutants lint format types contracts check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ contracts: $(VENV)/.dev-ready ## check the rules of the house: floors, manifest,
 	@$(VENV)/bin/pytest tests/house
 
 check: lint types test ## everything that a change must pass
+
+docs: $(VENV)/.ready ## write the generated blocks of the documents again
+	@$(PY) -m bot.docs
 
 # A throw-away environment holds uv, so that the lock needs nothing that the product does not.
 LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
