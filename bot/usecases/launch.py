@@ -13,6 +13,7 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Work
+from bot.usecases.deliver import HOLDING
 from bot.usecases.health import note_failure
 from bot.usecases.looking import failed_look, wait_after, within
 from bot.usecases.moves import card_key, move, note
@@ -48,7 +49,8 @@ async def _waits_for_card(deps: Deps, job: Job) -> timedelta | None:
         return None
     if card.is_held:
         return timedelta(seconds=30)
-    is_slow = deps.now() - _waits_since(job) >= deps.limits.card
+    # A card that was refused before is no slow one: until it stands somewhere, nothing starts.
+    is_slow = card.error not in HOLDING and deps.now() - _waits_since(job) >= deps.limits.card
     return None if is_slow else timedelta(milliseconds=200)
 
 
