@@ -313,7 +313,8 @@ class Store(Protocol):
     async def reply_url(self, job_id: str, now: datetime) -> str | None:
         """The response_url of the command that made the job, while it still works."""
 
-    async def forget_urls(self, before: datetime) -> None: ...
+    async def forget_urls(self, before: datetime) -> None:
+        """Forget the response_urls of commands older than that, and of answers tried in vain since then."""
 
 
 class Messenger(Protocol):

@@ -86,6 +86,15 @@ def release(db: Database, job_ids: list[str]) -> None:
         update(db, "notices", {"state": "pending"}, "job_id = :job AND state = 'held'", job=job_id)
 
 
+def forget_told(db: Database, before: datetime) -> None:
+    """Answers that were tried in vain since then: their response_urls work no more, and are not kept."""
+    db.execute(
+        """UPDATE notices SET state = 'dropped', body = '{}', error = 'too late'
+           WHERE kind = 'told' AND state = 'pending' AND first_tried_at < :before""",
+        {"before": to_ms(before)},
+    )
+
+
 def resume(db: Database) -> None:
     """Taken notices of a process that is gone: they may have been sent, so `in_doubt` stays."""
     db.execute("UPDATE notices SET taken_at = NULL WHERE taken_at IS NOT NULL AND state = 'pending'")

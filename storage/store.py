@@ -264,8 +264,11 @@ class SqliteStore:
         return row["url"] if row else None
 
     async def forget_urls(self, before: datetime) -> None:
-        sql = "UPDATE requests SET url = '' WHERE url != '' AND at < :before"
-        await self._write(lambda db: db.execute(sql, {"before": to_ms(before)}))
+        def work(db: Database) -> None:
+            db.execute("UPDATE requests SET url = '' WHERE url != '' AND at < :before", {"before": to_ms(before)})
+            outbox.forget_told(db, before)
+
+        await self._write(work)
 
 
 def _known_answer(db: Database, key: str) -> Answered | None:

@@ -159,9 +159,10 @@ class Lab:
         slack = self.world.slack
         return await slack.wait_for_message(channel, lambda one: bool(buttons_of(one)) and fits(one), timeout=10)
 
-    async def asked(self, part: str, about: str = "") -> Message:
-        """The prompt with buttons that shows this, and the job that it is about."""
-        return await self.prompt(lambda one: part in shown(one) and about in shown(one))
+    async def asked(self, part: str, about: str = "", *, after: Message | None = None) -> Message:
+        """The prompt with buttons that shows this, and the job that it is about; one that came `after` another."""
+        earliest = after.ts if after else ""
+        return await self.prompt(lambda one: part in shown(one) and about in shown(one) and one.ts > earliest)
 
     def thread(self, channel: str = CHANNEL) -> list[str]:
         """The texts of all thread lines, oldest first."""

@@ -126,7 +126,7 @@ async def test_a_rejection_has_a_reason_that_everybody_reads(tmp_path: Path) -> 
         assert any("*rejected* by <@U0CHIE0001>" in line and told in line for line in here.thread())
         assert here.switches() == 0
         await here.press(card, "Offer again", "ada")
-        again = await here.prompt(lambda one: SWITCH in shown(one) and one.ts != prompt.ts)
+        again = await here.asked(SWITCH, after=prompt)
         await here.press(again, "Approve", "bora")
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
@@ -262,7 +262,7 @@ async def test_an_offer_runs_out_and_is_made_again(tmp_path: Path) -> None:
         card = await here.changed(here.cards()[0], "*expired*")
         assert "Only the person who asked" in shown(await here.press(card, "Offer again", "dan"))
         assert "Offered again" in shown(await here.press(card, "Offer again", "bora"))
-        again = await here.prompt(lambda one: SWITCH in shown(one) and one.ts != prompt.ts)
+        again = await here.asked(SWITCH, after=prompt)
         assert "no offer to make again" in shown(await here.press(card, "Offer again", "bora"))
         await here.press(again, "Approve", "chie")
         await here.reaches(JobState.LIVE)

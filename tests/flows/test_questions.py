@@ -210,7 +210,7 @@ async def test_a_switch_that_was_not_applied_is_offered_anew(tmp_path: Path) -> 
         await here.press(await here.asked(DID_SWITCH, job.id), "It was not", "ada")
         await here.reaches(JobState.OFFERED)
         assert sony.switches == []
-        fresh = await here.prompt(lambda one: SWITCH in shown(one) and one.ts != old.ts)
+        fresh = await here.asked(SWITCH, after=old)
         await here.press(fresh, "Approve", "chie")
         await here.reaches(JobState.PROMOTED)
         assert len(sony.switches) == 1
@@ -260,7 +260,7 @@ async def test_a_switch_that_is_refused_is_offered_anew(tmp_path: Path) -> None:
         await here.reaches(JobState.OFFERED)
         assert sony.switches == []
         first = questions(here, SWITCH, job)[0]
-        fresh = await here.prompt(lambda one: SWITCH in shown(one) and one.ts != first.ts)
+        fresh = await here.asked(SWITCH, after=first)
         await here.press(fresh, "Approve", "bora")
         await here.reaches(JobState.PROMOTED)
         assert len(sony.switches) == 1
@@ -301,7 +301,7 @@ async def test_a_long_training_is_asked_about_and_not_ended(tmp_path: Path) -> N
         await here.looked(decthings, 3)
         assert len(questions(here, GO_ON, job)) == 1
         here.time.advance(hours=73)
-        second = await here.prompt(lambda one: GO_ON in shown(one) and one.ts != first.ts)
+        second = await here.asked(GO_ON, after=first)
         await here.press(second, "Give up", "ada")
         await here.reaches(JobState.LOST)
         assert not decthings.sessions()[0].cancelling
