@@ -60,7 +60,7 @@ class Tally:
 
     def facts(self) -> dict[str, str]:
         """The lines for the card."""
-        return {"labels": f"{len(self.labels):,}", "balance": self._balance()}
+        return {"Labels": f"{len(self.labels):,}", "Balance": self._balance()}
 
     def _balance(self) -> str:
         ranked = self.labels.most_common()

@@ -72,7 +72,7 @@ def prepare(data: SourceFile, evaluation: SourceFile | None, spool: Path) -> Pay
     judged = _check_file(evaluation, least_rows=1)
     sha256, size = _pack({TRAIN: data, EVALUATE: evaluation}, spool)
     packed = _payload(f"{Path(data.name).stem}.zip", sha256, size, table)
-    facts = {**packed.facts, "evaluation": f"{evaluation.name}, {judged.rows:,} rows"}
+    facts = {**packed.facts, "Evaluation": f"{evaluation.name}, {judged.rows:,} rows"}
     return replace(packed, facts=facts, warnings=(*packed.warnings, *_compare(evaluation.name, judged, table)))
 
 
@@ -83,7 +83,7 @@ def _payload(name: str, sha256: str, size: int, table: Table) -> Payload:
         size=size,
         rows=table.rows,
         columns=len(table.header),
-        facts={"encoding": table.encoding},
+        facts={"Encoding": table.encoding},
         warnings=table.warnings,
     )
 
@@ -321,7 +321,7 @@ def _check_zip(data: SourceFile, evaluation: SourceFile | None) -> Payload:
         sha256=data.sha256,
         size=data.size,
         rows=rows,
-        facts={"training": _names(trained), "evaluation": _names(judged)},
+        facts={"Training": _names(trained), "Evaluation": _names(judged)},
         warnings=_other_members(members),
     )
 

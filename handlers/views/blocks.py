@@ -71,7 +71,7 @@ def lines(texts: Iterable[str]) -> list[Block]:
 
 def columns(pairs: Sequence[tuple[str, str]]) -> list[Block]:
     """Labels with their texts in two columns; all of them, in as many blocks as it takes."""
-    fields = [_mrkdwn(f"*{label[:1].upper()}{label[1:]}*\n{text}", MOST_FIELD) for label, text in pairs]
+    fields = [_mrkdwn(f"*{label}*\n{text}", MOST_FIELD) for label, text in pairs]
     groups = [fields[start : start + MOST_FIELDS] for start in range(0, len(fields), MOST_FIELDS)]
     return [{"type": "section", "fields": group} for group in groups]
 

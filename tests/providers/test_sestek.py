@@ -304,7 +304,7 @@ def test_a_good_file_is_counted(provider: Provider, tmp_path: Path) -> None:
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size=path.stat().st_size,
         rows=4,
-        facts={"labels": "2", "balance": "`refund` 2, `order` 2"},
+        facts={"Labels": "2", "Balance": "`refund` 2, `order` 2"},
     )
 
 
@@ -312,7 +312,7 @@ def test_many_labels_are_summed_up(tmp_path: Path) -> None:
     """With more labels than a line holds, the rarest and the most frequent one say how even they are."""
     path = tmp_path / "data"
     path.write_bytes(b"".join(row(f"l{n}", f"{n}.{i}") for n in range(1, 9) for i in range(n * 200)))
-    assert count_rows(path).facts() == {"labels": "8", "balance": "from 200 (`l1`) to 1,600 (`l8`)"}
+    assert count_rows(path).facts() == {"Labels": "8", "Balance": "from 200 (`l1`) to 1,600 (`l8`)"}
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_labels_are_made_fit_for_a_message(tmp_path: Path) -> None:
     """A label of a file cannot break the line that shows it."""
     path = tmp_path / "data"
     path.write_bytes(row("a\n`b`\x00" + "c" * 60, "1"))
-    assert count_rows(path).facts()["balance"] == "`a\ufffd\ufffdb\ufffd\ufffd" + "c" * 34 + "` 1"
+    assert count_rows(path).facts()["Balance"] == "`a\ufffd\ufffdb\ufffd\ufffd" + "c" * 34 + "` 1"
 
 
 # -- what the service says --------------------------------------------------------------------------------------------

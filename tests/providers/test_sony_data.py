@@ -178,7 +178,7 @@ LATE = "a,b,c\n" * 300 + "佐藤,1,2\n"
 def test_encodings_that_sony_reads(spool: Path, content: bytes, encoding: str, warned: bool) -> None:
     """UTF-8 with BOM and Shift_JIS are documented, read off the first 1,000 bytes; what may be misread is warned of."""
     payload = prepared(spool, content)
-    assert payload.facts["encoding"] == encoding
+    assert payload.facts["Encoding"] == encoding
     assert bool(payload.warnings) is warned
 
 
@@ -217,8 +217,8 @@ def test_letters_may_lie_across_pieces(spool: Path) -> None:
     filler = b"a,b,c\n" * (sony_data.CHUNK // 6 - 1)
     for shift in range(3):
         before = filler + b"x" * (sony_data.CHUNK - len(filler) - shift)
-        assert prepared(spool, before + "佐,1,2\n".encode()).facts["encoding"] == "UTF-8"
-        assert prepared(spool, before + "佐,1,2\n".encode("cp932")).facts["encoding"] == "Shift_JIS"
+        assert prepared(spool, before + "佐,1,2\n".encode()).facts["Encoding"] == "UTF-8"
+        assert prepared(spool, before + "佐,1,2\n".encode("cp932")).facts["Encoding"] == "Shift_JIS"
 
 
 def test_a_workbook_is_no_table(spool: Path) -> None:
@@ -250,7 +250,7 @@ def test_two_tables_become_one_zip(spool: Path) -> None:
     raw = (spool / payload.sha256).read_bytes()
     assert (hashlib.sha256(raw).hexdigest(), len(raw)) == (payload.sha256, payload.size)
     assert payload.rows == 120
-    assert payload.facts["evaluation"].startswith("judge.csv, ")
+    assert payload.facts["Evaluation"].startswith("judge.csv, ")
 
 
 def test_equal_files_make_an_equal_zip(spool: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_good_zip_goes_out_as_it_is(spool: Path) -> None:
     payload = prepared(spool, content, "churn.zip")
     assert (payload.name, payload.size, payload.rows) == ("churn.zip", len(content), 150)
     assert payload.sha256 == hashlib.sha256(content).hexdigest()
-    assert payload.facts == {"training": "a.csv", "evaluation": "b.csv"}
+    assert payload.facts == {"Training": "a.csv", "Evaluation": "b.csv"}
 
 
 @pytest.mark.parametrize(
