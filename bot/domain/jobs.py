@@ -114,6 +114,9 @@ TRANSITIONS: Mapping[JobState, Mapping[Event, JobState]] = {
 ENDS = frozenset({S.DONE, S.PROMOTED, S.LIVE, S.REJECTED, S.EXPIRED, S.FAILED, S.CANCELLED, S.LOST})
 """States that end a job: nothing happens any more unless a person (or, after DONE, a look) revives it."""
 
+BEFORE_THE_START = frozenset({S.CHECKING, S.PROPOSED, S.APPROVED})
+"""States in which nothing was sent yet."""
+
 AT_SERVICE = frozenset({S.QUEUED, S.RUNNING, S.CANCELLING})
 """States in which the service is asked how the training goes."""
 

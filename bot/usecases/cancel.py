@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.approvals import Standing, Subject, Verdict, is_approver_or
 from bot.domain.changes import Change, Say
-from bot.domain.jobs import AT_SERVICE, Event, Job, JobState
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, Event, Job, JobState
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
@@ -12,7 +12,6 @@ from bot.usecases.moves import move, withdraw_open
 from bot.usecases.poll import PASSED_OVER
 from bot.usecases.prompting import ask, electorate
 
-_BEFORE_THE_START = frozenset({JobState.CHECKING, JobState.PROPOSED, JobState.APPROVED})
 _MOVED_ON = Say(text="The training has moved on in the meantime; look at its card.")
 _TRIES = 3
 
@@ -31,7 +30,7 @@ async def cancel(deps: Deps, job_id: str, actor: Actor) -> Say:
 
 
 async def _cancel(deps: Deps, job: Job, actor: Actor) -> Say:
-    if job.state in _BEFORE_THE_START:
+    if job.state in BEFORE_THE_START:
         closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training was cancelled.")
         change = move(deps, job, Event.CANCEL, actor=actor, reason="Nothing was started.", closes=closes)
         return await _write(deps, change, "Cancelled; nothing was started.")

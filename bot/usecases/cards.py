@@ -2,11 +2,9 @@
 
 from bot.domain.changes import Button
 from bot.domain.contents import Card
-from bot.domain.jobs import AT_SERVICE, ENDS, Job, JobState
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
-
-_BEFORE_THE_START = frozenset({JobState.CHECKING, JobState.PROPOSED, JobState.APPROVED})
 
 
 async def card(deps: Deps, job: Job) -> Card:
@@ -32,7 +30,7 @@ def about(deps: Deps, provider: str) -> tuple[str, Powers]:
 
 
 def _buttons(job: Job, powers: Powers) -> tuple[Button, ...]:
-    if job.state in _BEFORE_THE_START or (powers.cancel and job.state in AT_SERVICE - {JobState.CANCELLING}):
+    if job.state in BEFORE_THE_START or (powers.cancel and job.state in AT_SERVICE - {JobState.CANCELLING}):
         return (Button(label="Cancel", action="cancel", value=job.id),)
     if job.was_offered:
         return (Button(label="Offer again", action="offer_again", value=job.id),)

@@ -9,7 +9,7 @@ import structlog
 
 from bot.domain.changes import Button, Notice, NoticeKind, Say
 from bot.domain.contents import Content, Line, Note
-from bot.domain.jobs import ENDS, Job
+from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps
 from bot.usecases.cards import about, card
@@ -85,7 +85,7 @@ async def _answer(deps: Deps, notice: Notice) -> None:
 async def _post(deps: Deps, notice: Notice) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     channel = await _channel(deps, notice, job)
-    thread = await _thread(deps, notice)
+    thread = await _thread(deps, notice, channel)
     content = await _content(deps, notice, job)
     ts = await _sent_before(deps, notice, channel, thread)
     if ts is None:
@@ -111,11 +111,12 @@ async def _channel(deps: Deps, notice: Notice, job: Job | None) -> str:
     return opened
 
 
-async def _thread(deps: Deps, notice: Notice) -> str | None:
+async def _thread(deps: Deps, notice: Notice, channel: str) -> str | None:
+    """The card's thread, where the card stands in this conversation: a training may have moved to another."""
     if notice.kind not in (NoticeKind.LINE, NoticeKind.END) or notice.job_id is None:
         return None
     posted = await deps.store.notice(card_key(notice.job_id))
-    return posted.sent_ts if posted else None
+    return posted.sent_ts if posted and posted.sent_to == channel else None
 
 
 async def _sent_before(deps: Deps, notice: Notice, channel: str, thread: str | None) -> str | None:
@@ -154,8 +155,11 @@ async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
 
 
 async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
-    """Slack surely did not take it. Where the bot may not post, it waits for a place; anything else is dropped."""
-    if error.code in HOLDING and notice.job_id:
+    """Slack surely did not take it. Where the bot may not post, it waits for a place; anything else is dropped.
+
+    A card waits whatever the reason is: without one, nobody would see the training that starts.
+    """
+    if notice.job_id and (error.code in HOLDING or notice.kind is NoticeKind.CARD):
         await _hold(deps, notice, error)
         return
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
@@ -184,7 +188,9 @@ def _ways_on(job: Job) -> dict[str, object]:
 
 
 def _held_text(job: Job, where: str) -> str:
-    return f"Switchyard may not post {where}, so training `{job.id}` is held and nothing was started."
+    if job.state in BEFORE_THE_START:
+        return f"Switchyard may not post {where}, so training `{job.id}` is held and nothing was started."
+    return f"Switchyard may not post {where}, so what there is to say of training `{job.id}` waits."
 
 
 def _later(deps: Deps, notice: Notice) -> datetime:

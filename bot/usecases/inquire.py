@@ -102,7 +102,7 @@ async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Refer
     look = Look(limit_at=deps.now() + deps.limits.watch)
     job = replace(new_job(deps, request, JobState.QUEUED), remote_id=reference.remote_id, look=look)
     change = first_change(deps, job, actor=asking.actor, reason="Started elsewhere; watched from now on.")
-    return await deps.store.request(change, same_since=deps.now(), is_exclusive=False, is_again=True)
+    return await deps.store.request(change, same_since=deps.now(), is_exclusive=False, is_again=True, url=asking.url)
 
 
 async def _is_looked_at(deps: Deps, provider: Provider, reference: Reference) -> bool:

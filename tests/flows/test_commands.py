@@ -314,6 +314,29 @@ async def test_the_same_wish_within_a_minute_starts_nothing_new(tmp_path: Path) 
         assert here.starts() == 2
 
 
+async def test_enter_pressed_twice_makes_one_training(tmp_path: Path) -> None:
+    """Two equal commands at the same instant: one is kept, the other is answered with its job."""
+    async with lab(tmp_path) as here:
+        said = await asyncio.gather(here.type(TRAIN), here.type(TRAIN))
+        assert sorted("Got it" in one for one in said) == [False, True]
+        await here.reaches(JobState.LIVE)
+        assert len(await here.states()) == 1
+        assert here.starts() == 1
+
+
+async def test_what_is_watched_where_the_bot_may_not_post_is_told(tmp_path: Path) -> None:
+    """[Watch] in a channel without the bot: the ways on are told, since there is no card to see."""
+    async with lab(tmp_path) as here:
+        await here.type("/status deepopinion 1 11", channel="C0GENERAL1")
+        answer = await here.told("ada", "`READY`: it is trained")
+        await here.press(answer, "Watch", "ada")
+        told = await here.told("ada", "Switchyard may not post here")
+        assert labels(told) == ["Post here", "Use my DM"]
+        await here.press(told, "Use my DM", "ada")
+        await here.reaches(JobState.DONE)
+        assert "*trained*" in shown(here.cards(here.person("ada").dm().id)[0])
+
+
 async def test_a_wish_of_somebody_else_or_later_is_a_new_one(tmp_path: Path) -> None:
     """Only the same person's equal wish of the last minute stands in the way, and only while its job lives."""
     async with lab(tmp_path) as here:

@@ -100,3 +100,82 @@ async def test_every_example_of_the_help_works_when_pasted(tmp_path: Path) -> No
         for provider in here.bot.deps.providers.configured().values():
             example = provider.arguments.examples[0]
             assert "Got it" in await here.type(example), example
+
+
+async def test_sony_evaluates_with_a_file_of_its_own(tmp_path: Path) -> None:
+    """With `eval=` both files are packed into one ZIP, which the service takes."""
+    async with lab(tmp_path) as here:
+        await here.type("/train sony churn data=churn.csv eval=churn-eval.csv")
+        await here.reaches(JobState.OFFERED)
+        [job] = here.world.services.sony.jobs.values()
+        assert job.filename == "churn.zip"
+        assert job.message is None
+        assert "churn-eval.csv, 120 rows" in shown(here.cards()[0])
+
+
+async def test_decthings_without_states_has_nothing_to_switch(tmp_path: Path) -> None:
+    """Under the contract `versions` a finished training serves by itself: trained is the end, nothing is offered."""
+    async with lab(tmp_path, SWITCHYARD_DECTHINGS__CONTRACT="versions") as here:
+        line = "/train decthings mdl-sentiment v-new version=st-sentiment-1 epochs=u32:2"
+        await here.type(line)
+        await here.reaches(JobState.FAILED)
+        assert "SWITCHYARD_DECTHINGS__CONTRACT=states" in shown(here.cards()[0])
+        here.world.services.decthings.act("contract", contract="versions")
+        await here.type(line)
+        await here.reaches(JobState.DONE)
+        assert len(here.world.services.decthings.starts) == 1
+        assert here.world.services.decthings.switches == []
+
+
+FAILURES = {
+    "sestek": ("/train sestek my-model en-US", "`Failed`"),
+    "deepopinion": ("/train deepopinion 1 reviews-2026", "`FAILED`"),
+    "decthings": ("/train decthings mdl-sentiment st-2 epochs=u32:2", "ValueError: loss is not a number"),
+    "aitems": ("/train aitems svcmovies01 pop", "Failed`"),
+    "sony": ("/train sony churn", "`job_failed`"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_a_failed_training_is_told_in_the_services_words(tmp_path: Path, name: str) -> None:
+    """The end mentions the requester and says what the service says; nothing is offered, nothing is switched."""
+    line, word = FAILURES[name]
+    async with lab(tmp_path, training_seconds=600) as here:
+        service = next(one for one in here.world.services.all if one.name == name)
+        await here.type(line)
+        await here.job(lambda one: one.look.status is not None)
+        assert service.act("fail", training=service.trainings()[0]["id"])["ok"]
+        await here.reaches(JobState.FAILED)
+        assert "<@U0ADA00001>" in here.thread()[-1]
+        assert word in here.thread()[-1]
+        assert service.switches == []
+
+
+async def test_aitems_tells_which_of_several_types_failed(tmp_path: Path) -> None:
+    """One job with two types, of which one fails: it ends when both have ended, failed, naming which."""
+    async with lab(tmp_path, training_seconds=600) as here:
+        aitems = here.world.services.aitems
+        await here.type("/train aitems svcmovies01 pop,relatedItem")
+        await here.job(lambda one: one.look.status is not None)
+        pop, related = (
+            next(one for one in aitems.services["svcmovies01"].trains if one.type == kind and one.version[:2] != "v0")
+            for kind in ("pop", "relatedItem")
+        )
+        aitems.act("fail", training=related.key, word="learningFailed")
+        await here.looked(aitems, 3)
+        assert not (await here.job()).has_ended
+        aitems.act("finish", training=pop.key)
+        await here.reaches(JobState.FAILED)
+        assert "pop: completed, relatedItem: learningFailed" in here.thread()[-1]
+
+
+async def test_aitems_stopped_by_its_operator_is_cancelled(tmp_path: Path) -> None:
+    """`ready` is an end only after `stopping` was seen: somebody stopped the training at the service."""
+    async with lab(tmp_path, training_seconds=100) as here:
+        aitems = here.world.services.aitems
+        await here.type("/train aitems svcmovies01 pop")
+        await here.job(lambda one: one.look.status is not None)
+        aitems.act("stop", training=aitems.trainings()[0]["id"])
+        await here.changed(here.cards()[0], "`stopping`")
+        here.world.clock.advance(20)
+        await here.reaches(JobState.CANCELLED)

@@ -201,6 +201,22 @@ async def test_a_service_that_is_down_before_the_start_is_tried_again(tmp_path: 
         assert len(service.starts) == 1
 
 
+@pytest.mark.parametrize("name", [name for name in LINES if name != "sestek"])
+async def test_garbage_before_the_start_starts_nothing(tmp_path: Path, name: str) -> None:
+    """What is read before a start cannot be read: nothing is sent, the card says why, and it is tried again."""
+    async with lab(tmp_path) as here:
+        service = service_of(here, name)
+        service.act("outage", kind="html")
+        await here.type(LINES[name])
+        why = "text/html" if name == "decthings" else "a web page"
+        await here.world.slack.wait_for_message(CHANNEL, lambda one: why in shown(one), timeout=10)
+        assert [job.state for job in await here.jobs()] == [JobState.APPROVED]
+        service.act("outage", kind=None)
+        here.time.advance(seconds=5)
+        await here.job(lambda one: one.state is ENDS[name])
+        assert len(service.starts) == 1
+
+
 # -- said once --------------------------------------------------------------------------------------------------------
 
 

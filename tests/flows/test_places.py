@@ -111,7 +111,10 @@ async def test_the_conversation_with_the_bot_needs_no_way_on(tmp_path: Path) -> 
         assert "*live*" in shown(here.cards(dm)[0])
 
 
-@pytest.mark.parametrize("error", ["is_archived", "restricted_action", "channel_not_found"])
+REFUSALS = ["is_archived", "restricted_action", "channel_not_found", "restricted_action_read_only_channel"]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
 async def test_every_refusal_of_a_place_holds(tmp_path: Path, error: str) -> None:
     """Archived, restricted or not visible: nothing is started, and the two ways on are told."""
     async with lab(tmp_path) as here:
@@ -138,6 +141,57 @@ async def test_a_channel_that_is_archived_behind_the_command_starts_nothing(tmp_
         here.time.advance(hours=25)
         await here.reaches(JobState.EXPIRED)
         assert here.starts() == 0
+
+
+async def test_a_direct_message_that_does_not_open_holds_again(tmp_path: Path) -> None:
+    """Where Slack opens no conversation with the requester, nothing starts either, and the ways on are told again."""
+    async with lab(tmp_path) as here:
+        here.refusals.add("cannot_dm_bot")
+        told = await held(here)
+        await here.world.slack.switch("fail", {"method": "conversations.open", "error": "cannot_dm_bot"})
+        await here.person("ada").click(told, "use_dm:1")
+        await here.world.slack.wait_for(
+            lambda: [call for call in here.world.slack.calls if call.error == "cannot_dm_bot"], what="the refusal"
+        )
+        await here.quiet()
+        here.time.advance(minutes=2)
+        await here.restart()
+        assert here.starts() == 0
+        await here.press(told, "Use my DM", "ada")
+        await here.reaches(JobState.LIVE)
+        assert here.starts() == 1
+
+
+async def test_an_end_waits_until_the_bot_is_back(tmp_path: Path) -> None:
+    """Removed from the channel while a training runs, the bot has its end wait, and tells it once when invited."""
+    async with lab(tmp_path, training_seconds=600) as here:
+        await here.type(TRAIN)
+        await here.reaches(JobState.QUEUED, JobState.RUNNING)
+        here.world.slack.kick("C0TRAIN001", "switchyard")
+        here.world.services.sestek.act("finish", training="my-model")
+        await here.job(lambda one: one.state is JobState.DONE)
+        told = await here.told("ada", "what there is to say of training")
+        assert "nothing was started" not in shown(told)
+        here.world.slack.invite("C0TRAIN001", "switchyard")
+        await here.world.slack.wait_for_message("C0TRAIN001", lambda one: "*trained*" in one.text, timeout=10)
+        await here.quiet()
+        assert sum("*trained*" in line for line in here.thread()) == 1
+        assert here.starts() == 1
+
+
+async def test_an_end_can_be_told_elsewhere(tmp_path: Path) -> None:
+    """The same, and the requester has it told in the direct message: there is no card's thread there."""
+    async with lab(tmp_path, training_seconds=600) as here:
+        await here.type(TRAIN)
+        await here.reaches(JobState.QUEUED, JobState.RUNNING)
+        here.world.slack.kick("C0TRAIN001", "switchyard")
+        here.world.services.sestek.act("finish", training="my-model")
+        await here.job(lambda one: one.state is JobState.DONE)
+        await here.press(await here.told("ada", "what there is to say"), "Use my DM", "ada")
+        dm = here.person("ada").dm().id
+        end = await here.world.slack.wait_for_message(dm, lambda one: "*trained*" in one.text, timeout=10)
+        assert "<@U0ADA00001>" in end.text
+        assert end.thread_ts is None
 
 
 @pytest.mark.parametrize("gated", ["[]", '["sestek"]'])
