@@ -12,9 +12,10 @@ from difflib import SequenceMatcher, get_close_matches
 from bot.domain.arguments import Argument, Family, Kind, usage
 from bot.domain.jobs import ENDS, JobState
 from bot.domain.requests import Json
+from bot.domain.text import find_unfit, in_one_line
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
-from handlers.marks import clipped, find_unfit, in_one_line
+from handlers.marks import clipped
 from handlers.views.words import PHRASES
 
 _QUOTES: tuple[str, ...] = ('"“”„‟', "'‘’‚‛", "«»", "‹›")

@@ -6,7 +6,7 @@ Only what stands in angle brackets means something to Slack, and `&`, `<`, `>` a
 
 import re
 
-from bot.domain.text import cut
+from bot.domain.text import cut, in_one_line
 
 _OURS = re.compile(
     r"<(?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!date\^[0-9]+\^(?:\{\w+\}| )+\|[0-9: -]+ UTC)>",
@@ -15,18 +15,6 @@ _OURS = re.compile(
 
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _HALF_A_MARK = re.compile(r"(?:<[^<>]{0,100}|&[a-z]{0,3})$")
-_UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-
-
-def find_unfit(text: str) -> str | None:
-    """The first control character, half a character, or sign that turns the order in which a line is read."""
-    found = _UNFIT.search(text)
-    return found.group() if found else None
-
-
-def in_one_line(text: str) -> str:
-    """The text without anything that could begin a new line, or hide or turn a part of it."""
-    return _UNFIT.sub("", " ".join(text.split()))
 
 
 def foreign(text: str, most: int = 300) -> str:

@@ -1,5 +1,20 @@
 """Words from outside, made safe to stand in a message: nobody is mentioned and no link is made by a model's name."""
 
+import re
+
+_UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def find_unfit(text: str) -> str | None:
+    """The first control character, half a character, or sign that turns the order in which a line is read."""
+    found = _UNFIT.search(text)
+    return found.group() if found else None
+
+
+def in_one_line(text: str) -> str:
+    """The text without anything that could begin a new line, or hide or turn a part of it."""
+    return _UNFIT.sub("", " ".join(text.split()))
+
 
 def escape(text: str) -> str:
     """Slack's three control characters, escaped (https://docs.slack.dev/messaging/formatting-message-text)."""

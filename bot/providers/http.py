@@ -26,6 +26,7 @@ from aiolimiter import AsyncLimiter
 from yarl import URL
 
 from bot.domain.requests import Json
+from bot.domain.text import find_unfit, in_one_line
 from bot.errors import (
     BrokenError,
     CredentialsError,
@@ -349,13 +350,13 @@ class Http:
     def quote(self, reply: Reply) -> str:
         """The reply's own words in brackets, ready to be put into a sentence; nothing for a web page or bytes."""
         text = reply.body[:4000].decode("utf-8", "replace").strip()
-        if not text or text.startswith("<") or "\ufffd" in text:
+        if not text or text.startswith("<") or "\ufffd" in text or find_unfit(text):
             return ""
         return f" ({self.clean(text)})"
 
     def clean(self, text: str) -> str:
-        """One line of at most MOST_WORDS characters, without secrets and without the queries of addresses."""
-        return redact(" ".join(text.split()), self.secrets)[:MOST_WORDS]
+        """One line of at most MOST_WORDS characters that can be read, without secrets and the queries of addresses."""
+        return redact(in_one_line(text), self.secrets)[:MOST_WORDS]
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bot.domain.jobs import Job, JobState, Transition
 from bot.domain.requests import Actor
-from bot.domain.text import code, cut
-from handlers.marks import foreign, in_one_line
+from bot.domain.text import code, cut, in_one_line
+from handlers.marks import foreign
 
 PHRASES: Mapping[JobState, str] = {
     JobState.CHECKING: "being checked, nothing is sent yet",

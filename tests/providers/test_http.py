@@ -444,8 +444,13 @@ async def test_quotes_are_short_and_never_markup(http: Http) -> None:
     """What a service says is quoted on one line; a web page or bytes are not quoted at all."""
     assert http.quote(Reply(status=400, body=b" a\n b ", headers={})) == " (a b)"
     assert len(http.quote(Reply(status=400, body=b"x" * 9000, headers={}))) < 310
-    for body in (b"<html>", b"\xff\xfe\x00", b"", b"  "):
+    for body in (b"<html>", b"\xff\xfe\x00", b"", b"  ", b"\x00", b"ab\x1b[31m", "\u202egnp".encode()):
         assert http.quote(Reply(status=400, body=body, headers={})) == ""
+
+
+def test_what_hides_or_turns_a_line_is_taken_out_of_a_services_words(http: Http) -> None:
+    """An error is shown as it is, in Slack and in a terminal: no control character and no turned line gets into one."""
+    assert http.clean("a\x00b\x1b[31m \u202ec\n\ud800d") == "ab[31m c d"
 
 
 # What goes over the wire
