@@ -28,6 +28,9 @@ CHANNEL = "C0TRAIN001"
 ADA, BORA, CHIE, DAN = "U0ADA00001", "U0BORA0001", "U0CHIE0001", "U0DAN00001"
 Mode = Literal["socket", "http"]
 
+PATIENCE = 30.0
+"""Seconds to wait for what is to come: far more than it takes, for machines that have much else to do."""
+
 REFUSALS_THAT_HAPPEN = frozenset({"not_in_channel", "channel_not_found", "is_archived", "ratelimited", "expired_url"})
 """What Slack may answer to a bot that does everything right; any other refusal is a mistake of the bot."""
 
@@ -94,25 +97,27 @@ class Lab:
         assert outcome.ok, outcome
         return text_of(outcome)
 
-    async def job(self, fits: Callable[[Job], bool] = lambda job: True, *, timeout: float = 10.0) -> Job:
+    async def job(self, fits: Callable[[Job], bool] = lambda job: True, *, timeout: float = PATIENCE) -> Job:
         """The newest job that fits, as soon as there is one."""
-        async with asyncio.timeout(timeout):
-            while True:
-                for job in await self.jobs():
-                    if fits(job):
-                        return job
-                await asyncio.sleep(0.02)
+        found: list[Job] = []
 
-    async def reaches(self, *states: JobState, timeout: float = 10.0) -> Job:
-        """The newest job in one of these states, as soon as there is one; and its messages are out."""
+        async def is_there() -> bool:
+            found[:] = [job for job in await self.jobs() if fits(job)]
+            return bool(found)
+
         try:
-            job = await self.job(lambda one: one.state in states, timeout=timeout)
+            await until(is_there, timeout)
         except TimeoutError:
-            raise AssertionError(f"no job came to {states}: {await self.states()}") from None
+            raise AssertionError(f"no job came to it: {await self.states()}") from None
+        return found[0]
+
+    async def reaches(self, *states: JobState, timeout: float = PATIENCE) -> Job:
+        """The newest job in one of these states, as soon as there is one; and its messages are out."""
+        job = await self.job(lambda one: one.state in states, timeout=timeout)
         await self.quiet()
         return job
 
-    async def all_reach(self, *states: JobState, timeout: float = 10.0) -> None:
+    async def all_reach(self, *states: JobState, timeout: float = PATIENCE) -> None:
         """Wait until every job is in one of these states, and its messages are out."""
 
         async def have() -> bool:
@@ -135,7 +140,7 @@ class Lab:
     async def states(self) -> list[tuple[str, str, str]]:
         return [(job.id, job.state.value, job.look.error) for job in await self.jobs()]
 
-    async def quiet(self, timeout: float = 10.0) -> None:
+    async def quiet(self, timeout: float = PATIENCE) -> None:
         """Wait until everything that was to be told has been told."""
         await until(self._is_quiet, timeout)
 
@@ -157,7 +162,7 @@ class Lab:
         """The newest message with buttons that fits, as it stands."""
         await self.quiet()
         slack = self.world.slack
-        return await slack.wait_for_message(channel, lambda one: bool(buttons_of(one)) and fits(one), timeout=10)
+        return await slack.wait_for_message(channel, lambda one: bool(buttons_of(one)) and fits(one), timeout=PATIENCE)
 
     async def asked(self, part: str, about: str = "", *, after: Message | None = None) -> Message:
         """The prompt with buttons that shows this, and the job that it is about; one that came `after` another."""
@@ -173,7 +178,7 @@ class Lab:
 
     async def told(self, who: str, part: str) -> Ephemeral:
         """The message that only this person sees and that holds `part`."""
-        return await self.world.slack.wait_for_ephemeral(who, lambda one: part in shown(one), timeout=10)
+        return await self.world.slack.wait_for_ephemeral(who, lambda one: part in shown(one), timeout=PATIENCE)
 
     async def ask(self, line: str, who: str = "ada", channel: str = CHANNEL) -> Ephemeral:
         """Type a command; the whole message that acknowledged it, with its buttons."""
@@ -190,20 +195,20 @@ class Lab:
     async def _answer_to(self, who: str, deed: Any) -> Ephemeral:
         seen = {one.id for one in self.world.slack.ephemerals(who)}
         await deed
-        return await self.world.slack.wait_for_ephemeral(who, lambda one: one.id not in seen, timeout=10)
+        return await self.world.slack.wait_for_ephemeral(who, lambda one: one.id not in seen, timeout=PATIENCE)
 
     async def reject(self, prompt: Message, who: str, reason: str) -> Outcome:
         """Press Reject, fill in the form that opens, and send it."""
         await self._press(prompt, "Reject", who)
         person = self.person(who)
-        await self.world.slack.wait_for(lambda: person.view, timeout=10, what="the form to open")
+        await self.world.slack.wait_for(lambda: person.view, timeout=PATIENCE, what="the form to open")
         assert person.view is not None
         return await person.submit(person.view, {"reason": {"reason": {"type": "plain_text_input", "value": reason}}})
 
     async def changed(self, message: Message, part: str) -> Message:
         """The message as it stands once it shows `part`."""
         return await self.world.slack.wait_for_message(
-            message.channel, lambda one: one.ts == message.ts and part in shown(one), timeout=10
+            message.channel, lambda one: one.ts == message.ts and part in shown(one), timeout=PATIENCE
         )
 
     async def looked(self, service: Service, count: int = 3, method: str = "", path: str = "") -> None:
@@ -235,7 +240,7 @@ class Lab:
         assert not [id_ for id_, count in ids.items() if count > 1], "something was posted twice"
 
 
-async def until(holds: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], timeout: float = PATIENCE) -> None:
     """Ask again and again, until it holds: what is asked here is asked as an operator would, and calls nobody back."""
     async with asyncio.timeout(timeout):
         while not await holds():  # noqa: ASYNC110

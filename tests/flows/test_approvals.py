@@ -55,7 +55,7 @@ async def test_a_yes_and_a_no_at_once_have_one_outcome(tmp_path: Path) -> None:
     async with lab(tmp_path) as here:
         prompt = await offered(here)
         await here.person("chie").click(prompt, "reject")
-        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=10, what="the form")
+        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=30, what="the form")
         form = here.person("chie").view
         assert form is not None
         reason = {"reason": {"reason": {"type": "plain_text_input", "value": "Not this week"}}}
@@ -142,7 +142,7 @@ async def test_an_outdated_trigger_brings_a_fresh_button(tmp_path: Path) -> None
         here.world.clock.advance(4)
         again = await here.told("chie", "press once more")
         await here.person("chie").click(again, "reject")
-        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=10, what="the form")
+        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=30, what="the form")
         form = here.person("chie").view
         assert form is not None
         reason = {"reason": {"reason": {"type": "plain_text_input", "value": "Later"}}}
@@ -155,7 +155,7 @@ async def test_a_rejection_that_comes_too_late_says_so_in_the_form(tmp_path: Pat
     async with lab(tmp_path) as here:
         prompt = await offered(here)
         await here.person("chie").click(prompt, "reject")
-        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=10, what="the form")
+        await here.world.slack.wait_for(lambda: here.person("chie").view, timeout=30, what="the form")
         form = here.person("chie").view
         assert form is not None
         await here.press(prompt, "Approve", "bora")
@@ -228,7 +228,7 @@ async def test_nobody_is_approved_through_a_group_that_cannot_be_read(tmp_path: 
         await here.world.slack.switch("fail", None)
         here.time.advance(minutes=2)
         readable = await here.world.slack.wait_for_message(
-            prompt.channel, lambda one: one.ts == prompt.ts and "cannot be read" not in shown(one), timeout=10
+            prompt.channel, lambda one: one.ts == prompt.ts and "cannot be read" not in shown(one), timeout=30
         )
         assert "Thank you: approved" in shown(await here.press(readable, "Approve", "bora"))
         await here.reaches(JobState.LIVE)

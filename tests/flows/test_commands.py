@@ -25,7 +25,7 @@ async def asked(here: Lab, line: str, who: str = "ada") -> Ephemeral:
     seen = {one.id for one in here.world.slack.ephemerals(who)}
     assert "Asking" in await here.type(line, who)
     return await here.world.slack.wait_for_ephemeral(
-        who, lambda one: one.id not in seen and "says `" in shown(one), timeout=10
+        who, lambda one: one.id not in seen and "says `" in shown(one), timeout=30
     )
 
 

@@ -189,7 +189,7 @@ async def test_a_service_that_is_down_before_the_start_is_tried_again(tmp_path: 
         service = service_of(here, name)
         service.act("outage", kind="refused")
         await here.type(LINES[name])
-        await here.world.slack.wait_for_message(CHANNEL, lambda one: "cannot be reached" in shown(one), timeout=10)
+        await here.world.slack.wait_for_message(CHANNEL, lambda one: "cannot be reached" in shown(one), timeout=30)
         await here.restart()
         for _ in range(4):
             here.time.advance(seconds=5)
@@ -209,7 +209,7 @@ async def test_garbage_before_the_start_starts_nothing(tmp_path: Path, name: str
         service.act("outage", kind="html")
         await here.type(LINES[name])
         why = "text/html" if name == "decthings" else "a web page"
-        await here.world.slack.wait_for_message(CHANNEL, lambda one: why in shown(one), timeout=10)
+        await here.world.slack.wait_for_message(CHANNEL, lambda one: why in shown(one), timeout=30)
         assert [job.state for job in await here.jobs()] == [JobState.APPROVED]
         service.act("outage", kind=None)
         here.time.advance(seconds=5)
@@ -339,13 +339,13 @@ async def test_slacks_request_to_wait_is_obeyed(tmp_path: Path) -> None:
         slack = here.world.slack
         await slack.switch("rate_limited", {"method": "chat.postMessage", "retry_after": 600})
         here.world.services.deepopinion.act("word", training="12", word="POLISHING")
-        await slack.wait_for(lambda: any(call.status == 429 for call in slack.calls), what="the refusal")
+        await slack.wait_for(lambda: any(call.status == 429 for call in slack.calls), timeout=30, what="the refusal")
         posts = posts_to(here, CHANNEL)
         here.world.services.deepopinion.act("word", training="12", word=None)
         here.world.services.deepopinion.act("finish", training="12")
         await here.job(lambda one: one.state is JobState.DONE)
         await here.type("/train sestek gone en-US data=missing-text.jsonl", channel=ALARMS)
-        await slack.wait_for_message(ALARMS, lambda one: "*failed*" in one.text, timeout=10)
+        await slack.wait_for_message(ALARMS, lambda one: "*failed*" in one.text, timeout=30)
         assert posts_to(here, CHANNEL) == posts
         await here.restart()
         here.time.advance(seconds=600)

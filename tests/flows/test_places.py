@@ -41,7 +41,7 @@ async def test_a_channel_without_the_bot_holds_the_training(tmp_path: Path) -> N
         again = await here.press(told, "Post here", "ada")
         assert "Trying again" in shown(again)
         assert labels(again) == ["Post here", "Use my DM"]
-        await here.world.slack.wait_for(lambda: len(refusals(here)) == 2, what="the second refusal")
+        await here.world.slack.wait_for(lambda: len(refusals(here)) == 2, timeout=30, what="the second refusal")
         await here.quiet()
         assert here.starts() == 0
         assert "Only the person who asked" in shown(await here.press(told, "Post here", "bora"))
@@ -173,7 +173,7 @@ async def test_an_end_waits_until_the_bot_is_back(tmp_path: Path) -> None:
         told = await here.told("ada", "what there is to say of training")
         assert "nothing was started" not in shown(told)
         here.world.slack.invite("C0TRAIN001", "switchyard")
-        await here.world.slack.wait_for_message("C0TRAIN001", lambda one: "*trained*" in one.text, timeout=10)
+        await here.world.slack.wait_for_message("C0TRAIN001", lambda one: "*trained*" in one.text, timeout=30)
         await here.quiet()
         assert sum("*trained*" in line for line in here.thread()) == 1
         assert here.starts() == 1
@@ -189,7 +189,7 @@ async def test_an_end_can_be_told_elsewhere(tmp_path: Path) -> None:
         await here.job(lambda one: one.state is JobState.DONE)
         await here.press(await here.told("ada", "what there is to say"), "Use my DM", "ada")
         dm = here.person("ada").dm().id
-        end = await here.world.slack.wait_for_message(dm, lambda one: "*trained*" in one.text, timeout=10)
+        end = await here.world.slack.wait_for_message(dm, lambda one: "*trained*" in one.text, timeout=30)
         assert "<@U0ADA00001>" in end.text
         assert end.thread_ts is None
 
@@ -205,7 +205,7 @@ async def test_what_is_held_ends_after_a_day(tmp_path: Path, gated: str) -> None
         here.time.advance(hours=2)
         await here.reaches(JobState.EXPIRED)
         here.world.slack.invite(ELSEWHERE, "switchyard")
-        await here.world.slack.wait_for_message(ELSEWHERE, lambda one: "*expired*" in shown(one), timeout=10)
+        await here.world.slack.wait_for_message(ELSEWHERE, lambda one: "*expired*" in shown(one), timeout=30)
         assert "not held any more" in shown(await here.press(told, "Post here", "ada"))
         await here.quiet()
         assert here.starts() == 0

@@ -255,7 +255,7 @@ async def test_a_switch_that_is_refused_is_offered_anew(tmp_path: Path) -> None:
         sony.fail_next("unauthorized", method="PUT", path_contains="update_model")
         job = await approved(here, "/train sony demand")
         await here.world.slack.wait_for_message(
-            "C0TRAIN001", lambda one: "The switch was not applied." in shown(one), timeout=10
+            "C0TRAIN001", lambda one: "The switch was not applied." in shown(one), timeout=30
         )
         await here.reaches(JobState.OFFERED)
         assert sony.switches == []

@@ -65,7 +65,7 @@ async def live_through_everything(here: Lab) -> None:
         if who == "chie":
             await here.reject(prompt, who, "not yet")
             card = await here.world.slack.wait_for_message(
-                "C0TRAIN001", lambda one: "*rejected*" in str(one.blocks) and not one.thread_ts, timeout=10
+                "C0TRAIN001", lambda one: "*rejected*" in str(one.blocks) and not one.thread_ts, timeout=30
             )
             await here.press(card, "Offer again", "ada")
             prompt = await here.asked(SWITCH, f"`{model}`", after=prompt)
