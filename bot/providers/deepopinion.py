@@ -317,7 +317,7 @@ def _access(config: Config, tools: Tools) -> Access:
     if config.api_key:
         return Key(config.api_key.get_secret_value())
     password = config.password.get_secret_value() if config.password else ""
-    return Tokens(Login(config, password, tools).fetch, tools.now)
+    return Tokens(Login(config, password, tools).fetch, tools.now, password)
 
 
 # -- the provider -----------------------------------------------------------------------------------------------------

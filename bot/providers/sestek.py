@@ -307,7 +307,7 @@ class Sestek(Defaults):
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config
-        self._tokens = Tokens(TokenSource(config, tools).fetch, tools.now)
+        self._tokens = Tokens(TokenSource(config, tools).fetch, tools.now, config.client_secret.get_secret_value())
         self._http = Http(title=TITLE, sessions=tools.sessions, secrets=self._tokens.secrets, judge=self._judge)
 
     def check(self, request: TrainRequest) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -49,14 +48,14 @@ class Key:
 
 
 class Tokens:
-    """Tokens of short life. Callers at the same time share one fetch."""
+    """Tokens of short life. Callers at the same time share one fetch. `password` is what they are fetched with."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[Token]], now: Callable[[], datetime]) -> None:
+    def __init__(self, fetch: Callable[[], Awaitable[Token]], now: Callable[[], datetime], password: str = "") -> None:
         self._fetch = fetch
         self._now = now
         self._token: Token | None = None
         self._fetching: asyncio.Task[Token] | None = None
-        self.secrets: deque[str] = deque(maxlen=MOST_REMEMBERED)
+        self.secrets = [password]
 
     async def use(self, send: Send) -> Reply:
         """A 401 surely did nothing, so the call is made once more, with a new token."""
@@ -102,6 +101,7 @@ class Tokens:
             raise
         self._token = token
         self.secrets.append(token.value)
+        del self.secrets[1:-MOST_REMEMBERED]
         return token
 
 

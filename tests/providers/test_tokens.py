@@ -24,7 +24,7 @@ class Issuer:
         self.gate = asyncio.Event()
         self.gate.set()
         self.life = life
-        self.tokens = Tokens(self.fetch, lambda: self.now)
+        self.tokens = Tokens(self.fetch, lambda: self.now, "password")
 
     async def fetch(self) -> Token:
         self.fetched += 1
@@ -185,8 +185,16 @@ async def test_tokens_are_known_as_secrets() -> None:
     """Every token that may still be quoted by the service is known to the redaction, the old ones too."""
     issuer = Issuer()
     await issuer.tokens.use(Calls("token-1").send)
-    assert list(issuer.tokens.secrets) == ["token-1", "token-2"]
+    assert list(issuer.tokens.secrets) == ["password", "token-1", "token-2"]
     assert "token-1" not in repr(Token(value="token-1"))
+
+
+async def test_the_password_stays_known_among_many_tokens() -> None:
+    """Tokens come and go for months; what they are fetched with is never forgotten, the oldest tokens are."""
+    issuer = Issuer()
+    for number in range(1, 12):
+        await issuer.tokens.use(Calls(f"token-{number}").send)
+    assert list(issuer.tokens.secrets) == ["password", *(f"token-{number}" for number in range(5, 13))]
 
 
 async def test_a_key_is_used_as_it_is() -> None:
