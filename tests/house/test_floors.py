@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     # 1: what the floors above agree on
     "bot.ports": GROUND,
     "bot.files": GROUND,
-    "bot.settings": GROUND | {"pydantic", "pydantic_core", "pydantic_settings", "yarl"},
+    "bot.settings": GROUND | {"pydantic", "pydantic_core"},
     "bot.logs": GROUND | {"structlog"},
     # 0: the standard library alone
     "bot.domain": {"bot.errors"},
