@@ -61,6 +61,9 @@ async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
     """Reject with the reason that was typed. NOTHING is left to say once the rejection stands."""
     carried = Carried.model_validate_json(payload.view.private_metadata)
     reason = payload.value(REASON, REASON).strip()[:MOST_REASON]
+    if not reason:
+        denied = await may_answer(deps, carried.value.partition("|")[0], payload.actor)
+        return denied or Say(text="Nothing was done: a rejection needs a reason. Please press *Reject* once more.")
     click = click_on(deps, carried.value, Answer.REJECT, payload.actor, url=carried.url, reason=reason)
     said = await decide(deps, click)
     return NOTHING if await _stands(deps, click) else said

@@ -132,6 +132,18 @@ async def test_a_rejection_has_a_reason_that_everybody_reads(tmp_path: Path) -> 
         assert here.switches() == 1
 
 
+async def test_a_rejection_without_a_reason_is_none(tmp_path: Path) -> None:
+    """Blanks are no reason: the form says so, and the prompt stays open."""
+    async with lab(tmp_path) as here:
+        prompt = await offered(here)
+        await here.reject(prompt, "chie", "   ")
+        answer = here.person("chie").view
+        assert answer is not None
+        assert "needs a reason" in str(answer.view)
+        assert (await here.job()).state is JobState.OFFERED
+        assert buttons_of(await here.prompt()) == buttons_of(prompt)
+
+
 async def test_an_outdated_trigger_brings_a_fresh_button(tmp_path: Path) -> None:
     """Where Slack opens no form any more, whoever pressed gets a button with a fresh trigger, and can go on."""
     async with lab(tmp_path) as here:
@@ -194,6 +206,23 @@ async def test_a_click_waits_while_the_group_is_read(tmp_path: Path) -> None:
         await here.told("bora", "Thank you: approved")
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
+
+
+async def test_a_rejection_waits_while_the_group_is_read(tmp_path: Path) -> None:
+    """The form is answered at once; the rejection is kept with its reason, and counts after the read."""
+    async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS=f'["{GROUP}"]') as here:
+        here.refusals.add("internal_error")
+        failing = {"method": "usergroups.users.list", "times": 1000, "error": "internal_error"}
+        await here.world.slack.switch("fail", failing)
+        prompt = await offered(here)
+        await here.reject(prompt, "bora", "Not now")
+        answer = here.person("bora").view
+        assert answer is not None
+        assert "Checking who is in" in str(answer.view)
+        await here.world.slack.switch("fail", None)
+        await here.told("bora", "Thank you: rejected")
+        await here.changed(prompt, "Rejected by <@U0BORA0001>. Reason: Not now")
+        assert here.switches() == 0
 
 
 async def test_a_kept_click_survives_a_restart(tmp_path: Path) -> None:
