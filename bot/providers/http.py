@@ -41,6 +41,7 @@ from bot.errors import (
 MOST_BYTES = 8 * 1024 * 1024
 MOST_RESULT_BYTES = 512 * 1024 * 1024
 MOST_WORDS = 300
+MOST_READ = 4000
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=900, connect=10, sock_read=120)
 
@@ -349,21 +350,30 @@ class Http:
 
     def quote(self, reply: Reply) -> str:
         """The reply's own words in brackets, ready to be put into a sentence; nothing for a web page or bytes."""
-        text = reply.body[:4000].decode("utf-8", "replace").strip()
+        text = reply.body[: 2 * MOST_READ].decode("utf-8", "replace").strip()
+        if len(reply.body) > 2 * MOST_READ:
+            text = text.removesuffix("\ufffd")  # a character that was cut in two
         if not text or text.startswith("<") or "\ufffd" in text or find_unfit(text):
             return ""
         return f" ({self.clean(text)})"
 
     def clean(self, text: str) -> str:
         """One line of at most MOST_WORDS characters that can be read, without secrets and the queries of addresses."""
+        if len(text) > MOST_READ:
+            head, _, tail = text[:MOST_READ].rpartition(" ")
+            text = head or tail  # without the last word: half a secret would not be known for one
         return redact(in_one_line(text), self.secrets)[:MOST_WORDS]
 
 
+_NAMED_SECRET = re.compile(r"""("[^"]*(?:token|secret|password|api_?key)"\s*:\s*")(?:[^"\\]|\\.)*""", re.IGNORECASE)
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret, every query and every password of an address replaced by …"""
+    """`text` with every secret, every query and every password of an address, and what JSON calls one, replaced by …"""
     for secret in filter(None, secrets):
         for written in _ways_to_write(secret):
             text = text.replace(written, "…")
+    text = _NAMED_SECRET.sub(r"\1…", text)
     text = re.sub(r"(https?://)[^\s/?#@\"'<>]+@", r"\1…@", text)
     return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?…", text)
 

@@ -440,6 +440,23 @@ def test_redaction_knows_json_and_forms(echo: str) -> None:
     assert redact(f"the password {echo} is wrong", ['pä/ "x"']) == "the password … is wrong"
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('{"access_token": "eyJ\\"x", "code": "x"}', '{"access_token": "…", "code": "x"}'),
+        ('{"auth_token":"abc', '{"auth_token":"…'),
+        ('[{"apiKey" : "k", "clientSecret":"s"}]', '[{"apiKey" : "…", "clientSecret":"…"}]'),
+        (
+            '{"errorCode": "token expired", "datasetKey": "train"}',
+            '{"errorCode": "token expired", "datasetKey": "train"}',
+        ),
+    ],
+)
+def test_what_json_calls_a_secret_is_not_quoted(said: str, shown: str) -> None:
+    """An error that comes with a new token, or with the keys of published models, tells neither."""
+    assert redact(said, ()) == shown
+
+
 async def test_quotes_are_short_and_never_markup(http: Http) -> None:
     """What a service says is quoted on one line; a web page or bytes are not quoted at all."""
     assert http.quote(Reply(status=400, body=b" a\n b ", headers={})) == " (a b)"
@@ -451,6 +468,14 @@ async def test_quotes_are_short_and_never_markup(http: Http) -> None:
 def test_what_hides_or_turns_a_line_is_taken_out_of_a_services_words(http: Http) -> None:
     """An error is shown as it is, in Slack and in a terminal: no control character and no turned line gets into one."""
     assert http.clean("a\x00b\x1b[31m \u202ec\n\ud800d") == "ab[31m c d"
+
+
+async def test_long_words_are_read_in_part(http: Http) -> None:
+    """Megabytes that look like addresses take no time, and no secret is shown because only half of it was read."""
+    assert http.clean("http://" * 1_000_000).startswith("http://http://")
+    assert http.clean(f"https://a.example/?{'x' * 3970} {SECRET} {SECRET}") == "https://a.example/?…"
+    assert http.quote(Reply(status=400, body="모".encode() * 4000, headers={})).startswith(" (모모모")
+    assert http.quote(Reply(status=400, body=b"x" + "모델 ".encode() * 2000, headers={})).startswith(" (x모델 모델")
 
 
 # What goes over the wire
