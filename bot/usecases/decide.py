@@ -48,6 +48,7 @@ SAID: Mapping[Answer, str] = {
 }
 
 UNKNOWN_PROMPT = "This button does not belong to anything that Switchyard keeps here, so nothing was done."
+MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +142,13 @@ async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say:
     answered = close(prompt, Outcome.ANSWERED, deps, answer=click.answer, actor=click.actor, reason=click.reason)
     change = _change(deps, click, answered, job)
     if change is None:
-        return Say(text="Nothing was done: the training has moved on. Look at its card.")
+        return await explain_closed(deps, prompt.id) or MOVED_ON
     [is_first] = await deps.store.apply([change])
     for tick in ("launch", "promote", "poll", "deliver"):
         deps.nudge(tick)
     if is_first:
         return Say(text=f"Thank you: {SAID[click.answer]}.")
-    return await explain_closed(deps, prompt.id) or Say(text="The training has moved on; look at its card.")
+    return await explain_closed(deps, prompt.id) or MOVED_ON
 
 
 def _change(deps: Deps, click: Click, answered: Prompt, job: Job) -> Change | None:
@@ -209,6 +210,8 @@ async def _ask_afresh(deps: Deps, prompt: Prompt, job: Job) -> Say:
     fresh = ask(deps, job, prompt.subject)
     drawn = [redraw(deps, job.id, prompt_key(prompt.id))]
     change = note(deps, job, look=job.look, opens=[fresh], notices=drawn)
-    await deps.store.apply([replace(change, closes=(closed,))])
+    [is_first] = await deps.store.apply([replace(change, closes=(closed,))])
     deps.nudge("deliver")
+    if not is_first:
+        return await explain_closed(deps, prompt.id) or MOVED_ON
     return Say(text="Nothing was done: what this prompt showed has changed since. A new prompt is being posted.")

@@ -40,9 +40,18 @@ async def _read(deps: Deps, group: Group) -> None:
         read = replace(group, failing_since=group.failing_since or deps.now())
     else:
         read = Group(id=group.id, members=members, read_at=deps.now())
+    if await _was_forgotten(deps, group):
+        # It changed while it was read: what was read may be older than that.
+        deps.nudge("groups")
+        return
     await deps.store.save_group(read)
     if is_given_up(group, deps.now()):
         await _draw_prompts(deps, f"{'unreadable' if read.failing_since else 'readable'}:{group.failing_since}")
+
+
+async def _was_forgotten(deps: Deps, group: Group) -> bool:
+    known = (await deps.store.groups([group.id])).get(group.id)
+    return group.read_at is not None and known is not None and known.read_at is None
 
 
 async def _draw_prompts(deps: Deps, since: str) -> None:

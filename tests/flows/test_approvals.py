@@ -275,6 +275,25 @@ async def test_members_that_change_count_from_the_event_on(tmp_path: Path) -> No
         await here.reaches(JobState.LIVE)
 
 
+async def test_members_that_change_while_they_are_read_are_read_again(tmp_path: Path) -> None:
+    """An answer that was on its way when the group changed is not taken for the new members."""
+    async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS=f'["{GROUP}"]') as here:
+        prompt = await offered(here)
+        await members_are(here, BORA)
+        late = {"method": "usergroups.users.list", "seconds": 0.5, "after": True}
+        await here.world.slack.switch("delay", late)
+        here.time.advance(seconds=61)
+        await until(lambda: is_used_up(here))
+        here.world.slack.change_group(GROUP, "chie")
+        await members_are(here, CHIE)
+        assert len(here.world.slack.calls_of("usergroups.users.list")) == 3
+        assert "not among the approvers" in shown(await here.press(prompt, "Approve", "bora"))
+
+
+async def is_used_up(here: Lab) -> bool:
+    return here.world.slack.faults.page() == []
+
+
 # -- time -------------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -120,6 +121,24 @@ async def deepopinion_by_hand(here: Lab) -> None:
         body = {"name": "reviews-2026", "display_name": "reviews-2026"}
         async with session.post(f"{service.base_url}/projects/1/models", json=body) as reply:
             assert reply.status == 201
+
+
+async def test_two_answers_at_once_have_one_outcome(tmp_path: Path) -> None:
+    """The requester and an approver answer differently at the same moment: one holds, the other is told which."""
+    async with lab(tmp_path) as here:
+        here.world.services.deepopinion.fail_next("reset", method="POST", path_contains="/models")
+        await here.type(LINES["deepopinion"])
+        prompt = await here.asked(DID_START)
+        again, given_up = await asyncio.gather(
+            here.press(prompt, "Start again", "ada"), here.press(prompt, "Give up", "bora")
+        )
+        job = await here.reaches(JobState.DONE, JobState.FAILED)
+        is_given_up = job.state is JobState.FAILED
+        first, second = (given_up, again) if is_given_up else (again, given_up)
+        assert "Thank you" in shown(first)
+        told = "given up by <@U0BORA0001>" if is_given_up else "answered “start again” by <@U0ADA00001>"
+        assert f"already {told}" in shown(second)
+        assert len(here.world.services.deepopinion.starts) == (0 if is_given_up else 1)
 
 
 async def test_what_is_found_later_closes_the_question(tmp_path: Path) -> None:
