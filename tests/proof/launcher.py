@@ -10,6 +10,7 @@ or null while it runs.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -184,6 +185,7 @@ def _answer(wish: Mapping[str, Any], children: set[int]) -> dict[str, int | None
 
 def main(_: Sequence[str] = ()) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what is loaded stays shared with the bots
     serve()
 
 

@@ -28,7 +28,7 @@ from tests.proof.wires import Wires
 ROOT = Path(__file__).parents[2]
 ACK_SECONDS = 1.0
 PATIENCE = 20.0
-SEEN_EVERY = 0.02
+SEEN_EVERY = 0.04
 Mode = Literal["socket", "http"]
 PACE = {**FAST, "SWITCHYARD_POLL__TICK_SECONDS": "0.1", "SWITCHYARD_LOG__LEVEL": "warning"}
 

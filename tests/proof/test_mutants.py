@@ -50,7 +50,7 @@ def _copy(tree: Path, patch: Path) -> None:
             shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
         else:
             shutil.copy2(ROOT / name, tree / name)
-    subprocess.run(["git", "apply", str(patch)], cwd=tree, check=True)
+    subprocess.run(["git", "apply", "-C1", str(patch)], cwd=tree, check=True)
 
 
 def _fields(text: str, name: str) -> list[str]:
