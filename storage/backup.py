@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -268,7 +269,7 @@ def put_in_place(made: Unpacked, database: Path, spool: Path, *, now: datetime) 
         for name in made.contents.files:
             _put_file(made.file(name), spool / name)
         _end_wal(made.database)
-        kept = _keep(database, database.with_name(f"{database.stem}-{now:%Y%m%dT%H%M%SZ}{database.suffix}"))
+        kept = _keep(database, _free_name(database, now))
         made.database.replace(database)
         _sync_folder(database.parent)
     return kept
@@ -289,6 +290,13 @@ def _end_wal(database: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _free_name(database: Path, now: datetime) -> Path:
+    """A name with the time, and a number where somebody restores twice within a second."""
+    stem = f"{database.stem}-{now:%Y%m%dT%H%M%SZ}"
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}{database.suffix}" for number in count(1))
+    return next(path for path in map(database.with_name, names) if not path.exists())
+
+
 def _keep(database: Path, kept: Path) -> Path | None:
     """Give the former database another name.
 
@@ -298,8 +306,6 @@ def _keep(database: Path, kept: Path) -> Path | None:
     """
     if not database.exists():
         return None
-    if kept.exists():
-        raise FileExistsError(f"{kept.name} exists already")
     with contextlib.suppress(sqlite3.Error), _opened(database) as db:
         _run(db, "PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)")
     log, index = _beside(database, "-wal"), _beside(database, "-shm")

@@ -234,6 +234,15 @@ async def test_the_former_database_is_kept_with_its_last_commit(tmp_path: Path, 
     assert (jobs(path), jobs(kept)) == ({"j1"}, {"j9"})
 
 
+def test_each_former_database_is_kept_by_itself(archive: Path, database: Path) -> None:
+    """Two restores within a second overwrite nothing."""
+    first, second = restore(archive, database), restore(archive, database)
+    assert first is not None
+    assert second is not None
+    assert second.name == "switchyard-20261120T120000Z-2.db"
+    assert (jobs(first), jobs(second)) == ({"j8", "j9"}, {"j1"})
+
+
 async def test_the_log_of_a_damaged_database_is_never_played_into_the_restored_one(
     tmp_path: Path, archive: Path
 ) -> None:
