@@ -17,6 +17,8 @@ const MODES = { socket: 'Socket Mode', http: 'HTTP' };
 
 /** Where the person is, as the address bar has it: #CHANNEL or #CHANNEL/THREAD. */
 class Router {
+  #awaited = null;
+
   constructor(world, session) {
     Object.assign(this, { world, session });
     addEventListener('hashchange', () => this.follow());
@@ -27,7 +29,13 @@ class Router {
     const [channel, thread] = decodeURIComponent(location.hash.slice(1)).split('/');
     const places = this.world.placesOf(this.session.person);
     const place = places.find(({ id }) => id === channel) ?? places.find(({ archived }) => !archived) ?? places[0];
+    this.#awaited = place?.id === channel ? null : channel;
     this.#arrive(place?.id ?? null, place?.id === channel ? this.#threadOf(place, thread) : null);
+  }
+
+  /** A conversation that was just opened may be told of after its opener has gone there. */
+  catchUp() {
+    if (this.#awaited && this.world.placesOf(this.session.person).some(({ id }) => id === this.#awaited)) this.follow();
   }
 
   #threadOf(place, ts) {
@@ -105,8 +113,9 @@ class App {
 
   /** Once the first state is here there is a person and a place. */
   #settle() {
-    if (this.session.person === null) this.#begin();
-    else this.#drawSoon();
+    if (this.session.person === null) return this.#begin();
+    this.router.catchUp();
+    return this.#drawSoon();
   }
 
   #begin() {
