@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from bot.domain.requests import SourceFile
-from bot.domain.text import code
+from bot.domain.text import code, cut
 from bot.errors import DataError
 
 CHUNK = 1 << 20
@@ -51,12 +51,12 @@ class DataFolder:
 
     def _named(self, source: str, suffixes: tuple[str, ...]) -> str:
         if not _is_plain(source):
-            raise DataError(f"{code(source)} is not the name of a file in the data folder: write its name alone.")
+            raise DataError(f"{_shown(source)} is not the name of a file in the data folder: write its name alone.")
         if not source.casefold().endswith(suffixes):
-            raise DataError(f"{code(source)} cannot be sent: it takes files called {_any_of(suffixes)}.")
+            raise DataError(f"{_shown(source)} cannot be sent: it takes files called {_any_of(suffixes)}.")
         names = self._names()
         if source not in names:
-            raise DataError(f"There is no {code(source)} in the data folder.{_hint(source, names, suffixes)}")
+            raise DataError(f"There is no {_shown(source)} in the data folder.{_hint(source, names, suffixes)}")
         return source
 
     def _after_model(self, model: str, suffixes: tuple[str, ...]) -> str:
@@ -64,10 +64,10 @@ class DataFolder:
         found = sorted(name for name in self._names() if name.casefold() in wanted)
         if len(found) > 1:
             names = ", ".join(code(name) for name in found)
-            raise DataError(f"Several files are named after {code(model)}: {names}. Say which with `data=NAME`.")
+            raise DataError(f"Several files are named after {_shown(model)}: {names}. Say which with `data=NAME`.")
         if not found:
-            tried = ", ".join(code(f"{model}{suffix}") for suffix in suffixes)
-            sentence = f"The data folder has no file named after {code(model)} ({tried})."
+            tried = ", ".join(_shown(f"{model}{suffix}") for suffix in suffixes)
+            sentence = f"The data folder has no file named after {_shown(model)} ({tried})."
             raise DataError(f"{sentence} Name one with `data=NAME`.")
         return found[0]
 
@@ -143,6 +143,11 @@ def _stem(name: str) -> str:
 def _is_plain(name: str) -> bool:
     """A name alone: no folders, nothing hidden, nothing that a terminal or a message would hide."""
     return name == Path(name).name and not name.startswith(".") and name.isprintable() and "\\" not in name
+
+
+def _shown(name: str) -> str:
+    """A name as it was typed, which may be as long as a command."""
+    return code(cut(name, 100))
 
 
 def _any_of(suffixes: tuple[str, ...]) -> str:

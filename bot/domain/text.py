@@ -2,6 +2,7 @@
 
 import re
 
+_SPACE = re.compile(r"\r\n|\s")
 _UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -22,8 +23,8 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A word as code, whatever it holds: on one line, because a line break would end the code."""
-    line = " ".join(text.splitlines()).replace("`", "'")
+    """A word as code, whatever it holds: readable and on one line, because a line break would end the code."""
+    line = _UNFIT.sub("", _SPACE.sub(" ", text)).replace("`", "'")
     return f"`{escape(line) or ' '}`"
 
 

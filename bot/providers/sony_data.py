@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NoReturn, TextIO
 
 from bot.domain.requests import Payload, SourceFile
+from bot.domain.text import cut, in_one_line
 from bot.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".zip")
@@ -310,7 +311,8 @@ def _check_zip(data: SourceFile, evaluation: SourceFile | None) -> Payload:
             f"`{data.name}` brings its own evaluation data in `{EVALUATE}`; leave `eval=` away, or give a CSV."
         )
     with data.path.open("rb") as file, _opened_zip(file) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        # Not is_dir(), which an entry without a name breaks.
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
         _check_members(members)
         trained = [member for member in members if member.filename.startswith(TRAIN)]
         judged = [member for member in members if member.filename.startswith(EVALUATE)]
@@ -333,7 +335,8 @@ def _opened_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
-        reason = f" ({error.args[0]})" if error.args and isinstance(error.args[0], str) else ""
+        # It may quote the names of entries, of up to 65,535 characters each.
+        reason = f" ({cut(in_one_line(error.args[0]), 200)})" if error.args and isinstance(error.args[0], str) else ""
         raise DataError(f"The ZIP cannot be read{reason}.") from None
 
 

@@ -115,11 +115,14 @@ class Fault:
 
 
 def read_fault(reply: Reply) -> Fault:
-    """The fault at the top, under `error`, or first under `errors`; from a text that is no JSON, what it says."""
+    """The fault at the top, under `error`, or first under `errors`; from an error's text that is no JSON, what it says.
+
+    A success that is no JSON says nothing, whatever digits are in it: a page or half an answer is no refusal.
+    """
     try:
         value = reply.json()
     except ValueError:
-        return _read_text(reply.body[:2000].decode("utf-8", "replace"))
+        return Fault() if reply.status < 400 else _read_text(reply.body[:2000].decode("utf-8", "replace"))
     for place in _places(value):
         fault = Fault(code=_code(place.get("code")), message=_text(place.get("message")))
         if fault.message or fault.code:

@@ -1,6 +1,7 @@
 """Words from outside stay words: they mention nobody, link nowhere, and fit."""
 
 import html
+import re
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ def test_people_read_what_was_written(text: str) -> None:
 @example("a`b``c")
 @example("one\ntwo")
 @example("\r\n")
+@example("a\tb\x1fc\x00\x1b[31m\u202e")
 def test_code_is_one_span_whatever_it_holds(text: str) -> None:
     """Exactly two backticks on one line: a name cannot end the span and go on as formatted text."""
     span = code(text)
@@ -44,7 +46,7 @@ def test_code_is_one_span_whatever_it_holds(text: str) -> None:
     assert len(span) > 2
     assert span.count("`") == 2
     assert len(span.splitlines()) == 1
-    assert "<" not in span
+    assert re.search("[<\x00-\x1f\x7f\u202a-\u202e]", span) is None
 
 
 @settings(deadline=None)

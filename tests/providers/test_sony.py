@@ -517,7 +517,9 @@ def test_an_error_in_a_200_is_one() -> None:
     """A code of the documented form makes an error of any answer; a status reply is none."""
     reply = Reply(status=200, body=json.dumps(refused("Not found retrain job.")).encode(), headers={})
     assert type(judge(reply, clean)) is NotFoundError
-    for body in (b'{"status": "job_running", "message": "Not found retrain job."}', b"", b"<html>", b"[]", b"null"):
+    running = b'{"status": "job_running", "message": "Not found retrain job."}'
+    half, page = b'{"code": 4001000204, "mess', b"<html>Call 4155551234: invalid_api_key</html>"
+    for body in (running, half, page, b"", b"<html>", b"[]", b"null"):
         assert judge(Reply(status=200, body=body, headers={}), clean) is None
 
 
