@@ -289,11 +289,13 @@ async def test_a_damaged_page_is_found_and_the_backup_goes_on(launcher: Launcher
         async with running(here):
             await is_taken(here, SONY)
             await until(lambda: states(here) in (["running"], ["queued"]))
+            here.world.services.sony.faults.outage = "503"  # so that it is still at work in the backup
             made = await asyncio.to_thread(switchyard, here, "backup", archive)
             assert made.returncode == 0, made.stderr
             beside = await asyncio.to_thread(switchyard, here, "restore", archive)
             assert beside.returncode == 1
             assert "Stop it first" in beside.stderr
+            here.world.services.sony.faults.outage = None
             await all_are(here, "offered")
         overwrite_a_page(here.kept.path)
         said = await refuses_to_run(here)
