@@ -3,7 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PATHS := bot handlers storage sandbox tests
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
+PYTEST_ARGS ?= -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test proof mutants lint format types contracts check docs lock clean

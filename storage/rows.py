@@ -14,8 +14,9 @@ from bot.domain.changes import Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
+from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
-from bot.ports import Click, Inquiry
+from bot.ports import Asked, Click, Inquiry
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,11 +58,22 @@ def load_json(text: str | None) -> Mapping[str, Json] | None:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def _reading(what: str, row: Row, *numbers: str) -> Iterator[None]:
+    """Turn whatever a damaged cell leads to into a StoreError. `numbers` are columns that nothing else checks."""
     try:
+        _refuse_odd_cells(row, numbers)
         yield
-    except ValueError as error:
-        raise StoreError(f"{what} cannot be read: its row in the database is damaged.") from error
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        name = cut(in_one_line(what), 100)
+        raise StoreError(f"{name} cannot be read: its row in the database is damaged.") from error
+
+
+def _refuse_odd_cells(row: Row, numbers: Iterable[str]) -> None:
+    """SQLite keeps whatever a cell is given: a column's type turns numbers into texts and back, and no more."""
+    if any(isinstance(cell, bytes) for cell in row.values()):
+        raise TypeError("bytes where there is never a blob")
+    if not all(isinstance(row[name], int) for name in numbers):
+        raise TypeError("no number where there always is one")
 
 
 def readable(convert: Callable[[Row], T], found: Iterable[Row]) -> list[T]:
@@ -136,7 +148,7 @@ def looked_columns(job: Job) -> dict[str, Any]:
 
 
 def to_job(row: Row) -> Job:
-    with _reading(f"Job {row['id']}"):
+    with _reading(f"Job {row['id']}", row, "version"):
         return Job(
             id=row["id"],
             request=REQUEST.validate_json(row["request"]),
@@ -156,8 +168,13 @@ def to_job(row: Row) -> Job:
 
 
 def to_wish(row: Row) -> TrainRequest:
-    with _reading("The wish of a command"):
+    with _reading("The wish of a command", row):
         return REQUEST.validate_json(row["request"])
+
+
+def to_asked(row: Row) -> Asked:
+    with _reading("The answer to a command", row):
+        return Asked(row["asked"])
 
 
 def transition_row(transition: Transition) -> dict[str, Any]:
@@ -175,7 +192,7 @@ def transition_row(transition: Transition) -> dict[str, Any]:
 
 
 def to_transition(row: Row) -> Transition:
-    with _reading(f"Move {row['seq']} of job {row['job_id']}"):
+    with _reading(f"Move {row['seq']} of job {row['job_id']}", row, "seq"):
         return Transition(
             job_id=row["job_id"],
             seq=row["seq"],
@@ -199,7 +216,7 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
 
 
 def to_prompt(row: Row) -> Prompt:
-    with _reading(f"Prompt {row['id']}"):
+    with _reading(f"Prompt {row['id']}", row):
         return PROMPT.validate_json(row["prompt"])
 
 
@@ -208,7 +225,7 @@ def click_row(click: Click) -> dict[str, Any]:
 
 
 def to_click(row: Row) -> Click:
-    with _reading(f"Click {row['id']}"):
+    with _reading(f"Click {row['id']}", row):
         return CLICK.validate_json(row["click"])
 
 
@@ -217,7 +234,7 @@ def inquiry_row(inquiry: Inquiry) -> dict[str, Any]:
 
 
 def to_inquiry(row: Row) -> Inquiry:
-    with _reading(f"Question {row['id']} to a service"):
+    with _reading(f"Question {row['id']} to a service", row):
         return INQUIRY.validate_json(row["inquiry"])
 
 
@@ -226,7 +243,7 @@ def health_row(health: ServiceHealth) -> dict[str, Any]:
 
 
 def to_health(row: Row) -> ServiceHealth:
-    with _reading(f"The health of {row['provider']}"):
+    with _reading(f"The health of {row['provider']}", row):
         return HEALTH.validate_json(row["health"])
 
 
@@ -252,7 +269,7 @@ def notice_row(notice: Notice) -> dict[str, Any]:
 
 
 def to_notice(row: Row) -> Notice:
-    with _reading(f"Message {row['key']}"):
+    with _reading(f"Message {row['key']}", row, "attempts"):
         return Notice(
             id=row["id"],
             key=row["key"],
@@ -282,9 +299,10 @@ def group_row(group: Group) -> dict[str, Any]:
 
 
 def to_group(row: Row) -> Group:
-    return Group(
-        id=row["id"],
-        members=frozenset(row["members"].split()),
-        read_at=from_ms(row["read_at"]),
-        failing_since=from_ms(row["failing_since"]),
-    )
+    with _reading(f"Group {row['id']}", row):
+        return Group(
+            id=row["id"],
+            members=frozenset(str.split(row["members"])),
+            read_at=from_ms(row["read_at"]),
+            failing_since=from_ms(row["failing_since"]),
+        )

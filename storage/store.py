@@ -30,6 +30,7 @@ from storage.rows import (
     moved_columns,
     prompt_row,
     readable,
+    to_asked,
     to_click,
     to_group,
     to_health,
@@ -273,7 +274,7 @@ class SqliteStore:
 
 def _known_answer(db: Database, key: str) -> Answered | None:
     row = first(db, "SELECT asked, job_id FROM requests WHERE key = :key", {"key": key})
-    return Answered(asked=Asked(row["asked"]), job=_job(db, row["job_id"])) if row else None
+    return Answered(asked=to_asked(row), job=_job(db, row["job_id"])) if row else None
 
 
 def _job(db: Database, job_id: str) -> Job:
