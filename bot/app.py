@@ -39,6 +39,7 @@ from bot.usecases.recover import recover
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
 from handlers.messenger import SlackMessenger, Transport
+from handlers.origins import Doorkeeper, Installation
 from handlers.sockets import Patience, Sockets
 from storage.store import SqliteStore
 
@@ -61,6 +62,8 @@ TRANSPORT = Transport(
     unclear=(aiohttp.ClientError, TimeoutError, OSError),
 )
 SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
+ASK_AGAIN_AFTER = 5.0
+"""Seconds between two questions to Slack who the bot is."""
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 
@@ -119,7 +122,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             spawn=crew.spawn,
             alarm_channel=settings.slack.alarm_channel or "",
         )
-        identity = _Identity(client)
+        identity = _Identity(client, kin=frozenset(settings.slack.teams))
         app = make_app(settings, client, deps, identity)
         await recover(deps)
         await stack.enter_async_context(_beside(identity.read()))
@@ -147,15 +150,16 @@ def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "
         authorize=authorize,
         process_before_response=True,
     )
-    handlers.register(app, deps)
+    handlers.register(app, deps, identity.door)
     return app
 
 
 class _Identity:
-    """Who the bot is. Asked for beside the start: Bolt by itself would ask before the first ack."""
+    """Who the bot is, and where. Asked for beside the start: Bolt by itself would ask before the first ack."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, client: AsyncWebClient, *, kin: frozenset[str] = frozenset()) -> None:
+        self.door = Doorkeeper()
+        self._client, self._kin = client, kin
         self._known: Mapping[str, Any] = {}
 
     def result(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
@@ -168,12 +172,28 @@ class _Identity:
         )
 
     async def read(self) -> None:
-        while not self._known:
+        """Ask until Slack tells. Nothing is let in before, see `handlers.origins`."""
+        while self.door.installation is None:
             try:
-                self._known = _as_dict((await self._client.auth_test()).data)
+                self._learn(_as_dict((await self._client.auth_test()).data))
             except SLACK_FAILURES as error:
                 log.warning("Slack does not tell who the bot is: %s", _code(error))
-                await asyncio.sleep(5)
+            except (AttributeError, KeyError, ValueError):
+                # slack_sdk takes every answer for a JSON object in UTF-8.
+                log.warning("Slack does not tell who the bot is: its answer cannot be read")
+            if self.door.installation is None:
+                await asyncio.sleep(ASK_AGAIN_AFTER)
+
+    def _learn(self, told: Mapping[str, Any]) -> None:
+        team, enterprise = str(told["team_id"]), str(told.get("enterprise_id") or "")
+        is_org_wide = told.get("is_enterprise_install") is True
+        if is_org_wide and not enterprise:
+            enterprise = team
+        installation = Installation(
+            team=team, bot=str(told["user_id"]), enterprise=enterprise, is_org_wide=is_org_wide, kin=self._kin
+        )
+        self._known = told
+        self.door.learn(installation)
 
 
 def _as_dict(data: dict[str, Any] | bytes) -> dict[str, Any]:

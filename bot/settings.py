@@ -47,6 +47,7 @@ SHORT_NAMES: Mapping[str, tuple[str, str]] = {
 """Variables that are not called by their section."""
 
 _SECRET_WORDS = ("key", "secret", "password", "token")
+_TEAM_ID = re.compile(r"[TE][A-Z0-9]{2,}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 
 
@@ -76,6 +77,14 @@ def _check_approvers(ids: tuple[str, ...]) -> tuple[str, ...]:
             f"{named}: not the id of a person (U… or W…) or of a user group (S…). Slack shows a person's under "
             "“Copy member ID” in the profile, a group's in the address of its page."
         )
+    return tuple(dict.fromkeys(ids))
+
+
+def _check_teams(ids: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [id_ for id_ in ids if not _TEAM_ID.fullmatch(id_)]
+    if wrong:
+        named = ", ".join(f"`{id_}`" for id_ in wrong)
+        raise _problem(f"{named}: not the id of a workspace (T…) or of an organisation (E…).")
     return tuple(dict.fromkeys(ids))
 
 
@@ -124,6 +133,7 @@ class SlackSettings(Section):
     posts_per_second: Positive = 1
     sockets: int = Field(default=2, ge=1, le=10)
     silence_seconds: Positive = 30
+    teams: Annotated[Names, AfterValidator(_check_teams)] = ()
 
 
 class HttpSettings(Section):

@@ -15,6 +15,7 @@ from handlers.commands import jobs, status, train
 from handlers.forms.reject import press_reject, submit_reason
 from handlers.guard import Ack, answer_click, answer_command, answer_form
 from handlers.ids import Action, Callback, Command, SlackEvent, action_of
+from handlers.origins import Doorkeeper, Origin
 from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
 from handlers.views.blocks import Message
 
@@ -26,26 +27,27 @@ _COMMANDS = {
 }
 
 
-def register(app: AsyncApp, deps: Deps) -> None:
+def register(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     """Register one listener a kind: each costs every request a little, so words and ids are told apart inside."""
-    _register_commands(app, deps)
-    _register_clicks(app, deps)
-    _register_events(app, deps)
+    _register_commands(app, deps, door)
+    _register_clicks(app, deps, door)
+    _register_events(app, deps, door)
 
 
-def _register_commands(app: AsyncApp, deps: Deps) -> None:
+def _register_commands(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     async def on_command(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_command(ack, lambda: _answer_command(deps, body))
+        await answer_command(ack, lambda: _answer_command(deps, door, body))
 
     app.command(re.compile("|".join(f"^{re.escape(command)}$" for command in Command)))(on_command)
 
 
-async def _answer_command(deps: Deps, body: dict[str, Any]) -> Say | Message:
+async def _answer_command(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say | Message:
     payload = CommandPayload.model_validate(body)
+    await door.check(payload.origin)
     return await _COMMANDS[Command(payload.command)](deps, payload)
 
 
-def _register_clicks(app: AsyncApp, deps: Deps) -> None:
+def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     async def on_click(ack: Ack, body: dict[str, Any]) -> None:
         try:
             payload = ActionPayload.model_validate(body)
@@ -53,39 +55,50 @@ def _register_clicks(app: AsyncApp, deps: Deps) -> None:
             # Something else than one of our buttons was touched.
             await ack()
             return
-        await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, payload))
+        await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
 
     async def on_submission(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_form(ack, lambda: _submit(deps, body))
+        await answer_form(ack, lambda: _submit(deps, door, body))
 
     app.action(re.compile(".*"))(on_click)
     app.view(Callback.REJECT_REASON.value)(on_submission)
 
 
-async def _press(app: AsyncApp, deps: Deps, payload: ActionPayload) -> Say | Message:
+async def _press(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: ActionPayload) -> Say | Message:
+    await door.check(payload.origin)
     known = action_of(payload.pressed.action_id)
     if known is not None and known[0] is Action.REJECT:
         return await press_reject(deps, app.client, payload)
     return await press(deps, payload)
 
 
-async def _submit(deps: Deps, body: dict[str, Any]) -> Say:
-    return await submit_reason(deps, SubmissionPayload.model_validate(body))
+async def _submit(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say:
+    payload = SubmissionPayload.model_validate(body)
+    await door.check(payload.origin)
+    return await submit_reason(deps, payload)
 
 
-def _register_events(app: AsyncApp, deps: Deps) -> None:
-    # What could not be kept is not acked, so Slack brings it again.
+def _register_events(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
+    # What raises is not acked, so Slack brings it again: the database refused, or we do not know yet who we are.
     async def on_joined(ack: Ack, event: dict[str, Any], context: dict[str, Any]) -> None:
-        if event.get("user") == context.get("bot_user_id"):
+        own = await door.require()
+        if own.serves(_origin(context)) and event.get("user") == own.bot:
             await joined(deps, str(event.get("channel", "")))
         await ack()
 
-    async def on_members_changed(ack: Ack, event: dict[str, Any]) -> None:
-        await forget_members(deps, str(event.get("subteam_id", "")))
+    async def on_members_changed(ack: Ack, event: dict[str, Any], context: dict[str, Any]) -> None:
+        own = await door.require()
+        if own.serves(_origin(context)):
+            await forget_members(deps, str(event.get("subteam_id", "")))
         await ack()
 
     app.event(SlackEvent.MEMBER_JOINED_CHANNEL.value)(on_joined)
     app.event(SlackEvent.SUBTEAM_MEMBERS_CHANGED.value)(on_members_changed)
+
+
+def _origin(context: dict[str, Any]) -> Origin:
+    """Of an event: Bolt reads it from `authorizations`, which name the installation also in shared conversations."""
+    return Origin(team=context.get("team_id") or "", enterprise=context.get("enterprise_id") or "", has_home=False)
 
 
 __all__ = ["register"]

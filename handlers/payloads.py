@@ -6,6 +6,7 @@ Shapes: https://docs.slack.dev/interactivity/implementing-slash-commands and …
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.requests import Actor
+from handlers.origins import Origin
 
 
 class _Payload(BaseModel):
@@ -29,6 +30,10 @@ class CommandPayload(_Payload):
         return Actor(team=self.team_id or self.enterprise_id or "", user=self.user_id)
 
     @property
+    def origin(self) -> Origin:
+        return Origin(team=self.team_id, enterprise=self.enterprise_id or "", has_home=False)
+
+    @property
     def typed(self) -> str:
         """The text as it was typed, whether or not Slack escaped its three control characters."""
         return self.text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -37,6 +42,11 @@ class CommandPayload(_Payload):
 class _Id(_Payload):
     id: str
     team_id: str | None = None
+
+
+class _Team(_Payload):
+    id: str
+    enterprise_id: str | None = None
 
 
 class _Pressed(_Payload):
@@ -48,7 +58,8 @@ class ActionPayload(_Payload):
     """A click on a button of a message."""
 
     user: _Id
-    team: _Id | None = None
+    team: _Team | None = None
+    enterprise: _Id | None = None
     channel: _Id | None = None
     trigger_id: str = ""
     response_url: str = ""
@@ -61,6 +72,10 @@ class ActionPayload(_Payload):
     @property
     def actor(self) -> Actor:
         return _actor(self.user, self.team)
+
+    @property
+    def origin(self) -> Origin:
+        return _origin(self.user, self.team, self.enterprise)
 
 
 class Carried(_Payload):
@@ -80,6 +95,7 @@ class _State(_Payload):
 
 class _View(_Payload):
     private_metadata: str = ""
+    app_installed_team_id: str | None = None
     state: _State = _State()
 
 
@@ -87,17 +103,32 @@ class SubmissionPayload(_Payload):
     """A form that was sent."""
 
     user: _Id
-    team: _Id | None = None
+    team: _Team | None = None
+    enterprise: _Id | None = None
     view: _View
 
     @property
     def actor(self) -> Actor:
         return _actor(self.user, self.team)
 
+    @property
+    def origin(self) -> Origin:
+        """Sent from a shared conversation, a form says in its view where the app is installed, and else in `team`."""
+        return _origin(self.user, self.team, self.enterprise, installed=self.view.app_installed_team_id)
+
     def value(self, block: str, action: str) -> str:
         """What was typed into an input; "" where nothing was."""
         return self.view.state.values.get(block, {}).get(action, _Input()).value or ""
 
 
-def _actor(user: _Id, team: _Id | None) -> Actor:
+def _origin(user: _Id, team: _Team | None, enterprise: _Id | None, installed: str | None = None) -> Origin:
+    organisation = enterprise.id if enterprise else team.enterprise_id if team else None
+    return Origin(
+        team=installed or (team.id if team else ""),
+        enterprise=organisation or "",
+        home=user.team_id or "",
+    )
+
+
+def _actor(user: _Id, team: _Team | None) -> Actor:
     return Actor(team=(team.id if team else None) or user.team_id or "", user=user.id)

@@ -167,6 +167,7 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
         ("SWITCHYARD_SLACK__SOCKETS", "0", "has to be 1 or more"),
         ("SWITCHYARD_SLACK__SOCKETS", "11", "has to be 10 or less"),
         ("SWITCHYARD_SLACK__SILENCE_SECONDS", "0", "has to be more than 0"),
+        ("SWITCHYARD_SLACK__TEAMS", '["T0SWITCHYD", "U0ADA00001"]', "`U0ADA00001`: not the id of a workspace"),
         ("SWITCHYARD_DATABASE_URL", "postgresql://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "postgres://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "switchyard.db", "has to name a file: sqlite:///switchyard.db"),

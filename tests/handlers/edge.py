@@ -28,6 +28,7 @@ from bot.usecases.check import check_due
 from bot.usecases.deliver import deliver_due
 from bot.usecases.groups import read_groups
 from handlers.messenger import SlackMessenger
+from handlers.origins import Doorkeeper, Installation
 from handlers.views.blocks import Message
 from sandbox.slack import Slack
 from sandbox.slack.workspace import Ephemeral
@@ -129,8 +130,13 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge(folder: Path, *, policy: Policy = GATED, **options: Any) -> AsyncIterator[Edge]:
-    """An edge in HTTP mode, on a database of its own in `folder`."""
+async def edge(
+    folder: Path, *, policy: Policy = GATED, installed: Mapping[str, Any] | None = None, **options: Any
+) -> AsyncIterator[Edge]:
+    """An edge in HTTP mode, on a database of its own in `folder`; `installed` is what is special of its installation.
+
+    Without a team in it (`{"team": ""}`) the edge does not know yet where it is installed.
+    """
     time, crew, nudged = Time(), Crew(), list[str]()
     store = SqliteStore(folder / "switchyard.db")
     await store.open()
@@ -155,7 +161,11 @@ async def edge(folder: Path, *, policy: Policy = GATED, **options: Any) -> Async
                 nudge=nudged.append,
                 spawn=crew.spawn,
             )
-            handlers.register(app, deps)
+            door = Doorkeeper(patience=0.05)
+            own = {"team": TEAM, **(installed or {})}
+            if own["team"]:
+                door.learn(Installation(bot=slack.workspace.app.user_id, **own))
+            handlers.register(app, deps, door)
             yield Edge(slack=slack, app=app, deps=deps, store=store, crew=crew, time=time, nudged=nudged)
             await crew.close()
     finally:
