@@ -6,12 +6,12 @@ Only what stands in angle brackets means something to Slack, and `&`, `<`, `>` a
 
 import re
 
-from bot.domain.text import cut, in_one_line
+from bot.domain.text import cut, in_one_line, readable
 
 _OURS = re.compile(
-    r"<(?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!date\^[0-9]+\^(?:\{\w+\}| )+\|[0-9: -]+ UTC)>",
+    r"<(?:@[UW][A-Z0-9]+|#[CG][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!date\^[0-9]+\^(?:\{\w+\}| )+\|[0-9: -]+ UTC)>",
 )
-"""A person, a user group, a time: nothing else is ever marked by us."""
+"""A person, a channel, a user group, a time: nothing else is ever marked by us."""
 
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _HALF_A_MARK = re.compile(r"(?:<[^<>]{0,100}|&[a-z]{0,3})$")
@@ -27,7 +27,8 @@ def foreign(text: str, most: int = 300) -> str:
 
 
 def tamed(text: str) -> str:
-    """The last gate of every text that goes out: marks that are not ours are escaped, so they mean nothing."""
+    """The last gate of every text that goes out: marks that are not ours mean nothing, and no sign hides a part of it."""
+    text = readable(text)
     parts: list[str] = []
     end = 0
     for mark in _OURS.finditer(text):

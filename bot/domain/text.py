@@ -3,6 +3,7 @@
 import re
 
 _SPACE = re.compile(r"\r\n|\s")
+_BREAKS = re.compile("\r\n|[\t\x0b\x0c\r\x1c-\x1f\x85]")
 _UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -15,6 +16,11 @@ def find_unfit(text: str) -> str | None:
 def in_one_line(text: str) -> str:
     """The text without anything that could begin a new line, or hide or turn a part of it."""
     return _UNFIT.sub("", " ".join(text.split()))
+
+
+def readable(text: str) -> str:
+    """The text in its lines, without anything that hides or turns a part of it."""
+    return _UNFIT.sub("", _BREAKS.sub(" ", text))
 
 
 def escape(text: str) -> str:

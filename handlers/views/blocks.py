@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.changes import Button, Say
-from bot.domain.text import cut
+from bot.domain.text import cut, readable
 from handlers.marks import clipped, tamed
 
 Block = dict[str, Any]
@@ -102,7 +102,7 @@ def confirmation(title: str, text: str, yes: str) -> Block:
 
 def plain_text(text: str, most: int) -> Block:
     """A text in which nothing is a mark."""
-    return {"type": "plain_text", "text": cut(text, most)}
+    return {"type": "plain_text", "text": cut(readable(text), most) or "…"}
 
 
 def say(answer: Say) -> Message:

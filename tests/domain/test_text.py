@@ -6,7 +6,7 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.text import code, cut, escape
+from bot.domain.text import code, cut, escape, find_unfit, readable
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -47,6 +47,18 @@ def test_code_is_one_span_whatever_it_holds(text: str) -> None:
     assert span.count("`") == 2
     assert len(span.splitlines()) == 1
     assert re.search("[<\x00-\x1f\x7f\u202a-\u202e]", span) is None
+
+
+@settings(deadline=None)
+@given(st.text())
+@example("a\tb\r\nc\nd\x85e\x1ff\x00\x1b[31m\u202eg\ud800")
+def test_readable_text_keeps_its_lines_and_hides_nothing(text: str) -> None:
+    """Only signs that nobody can see are lost; a text that holds none stays as it is."""
+    shown = readable(text)
+    assert find_unfit(shown) is None
+    assert not set(shown) & set("\t\r\x0b\x0c\x1c\x1d\x1e\x1f\x85")
+    assert shown.count("\n") == text.replace("\r\n", " ").count("\n")
+    assert readable(shown) == shown
 
 
 @settings(deadline=None)
