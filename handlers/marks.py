@@ -27,7 +27,7 @@ def foreign(text: str, most: int = 300) -> str:
 
 
 def tamed(text: str) -> str:
-    """The last gate of every text that goes out: marks that are not ours mean nothing, and no sign hides a part of it."""
+    """The last gate of every text that goes out: marks that are not ours mean nothing, and every sign can be seen."""
     text = readable(text)
     parts: list[str] = []
     end = 0
