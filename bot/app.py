@@ -18,11 +18,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot import health_page
-from bot.domain.approvals import Rule
+from bot.domain.policy import Policy, Rule, settings_clauses
 from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
 from bot.poller import Crew, Poller, Tick, contain
-from bot.ports import Deps, Limits, Policy
+from bot.ports import Deps, Limits
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
@@ -36,6 +36,7 @@ from bot.usecases.launch import launch_due
 from bot.usecases.poll import poll_due
 from bot.usecases.promote import promote_due
 from bot.usecases.recover import recover
+from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
 from handlers.messenger import SlackMessenger, Transport
@@ -56,6 +57,7 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "deliver": deliver_due,
     "groups": read_groups,
     "expire": expire_due,
+    "remind": remind_due,
 }
 TRANSPORT = Transport(
     not_sent=(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
@@ -106,6 +108,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         tools = Tools(sessions=await stack.enter_async_context(open_sessions()), now=now)
         client = await stack.enter_async_context(slack_client(settings))
         crew, pulse = Crew(), Pulse()
+        policy = policy_of(settings)
         poller = Poller(_ticks(lambda: deps, pulse), _paces(settings))
         providers = registry.load(settings.providers, tools)
         providers.require(settings.approvals.start, variable("approvals", "start"))
@@ -114,7 +117,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             providers=providers,
             messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
-            policy=policy_of(settings),
+            policies=lambda: policy,
             limits=limits_of(settings),
             now=now,
             new_id=lambda: secrets.token_hex(8),
@@ -219,11 +222,12 @@ async def slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
 
 def policy_of(settings: Settings) -> Policy:
     approvals = settings.approvals
-    return Policy(
-        rule=Rule(approvers=approvals.approvers, may_approve_own=approvals.may_approve_own),
-        gated_starts=frozenset(approvals.start),
+    rule = Rule(
+        approvers=approvals.approvers,
+        may_approve_own=approvals.may_approve_own,
         expires_after=timedelta(hours=approvals.expire_hours),
     )
+    return Policy(clauses=settings_clauses(rule, approvals.start))
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -252,7 +256,7 @@ def _ticks(deps: Callable[[], Deps], pulse: Pulse) -> dict[str, Tick]:
 
 def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
-    calm = {"groups": 5.0, "expire": 5.0, "settle": 1.0}
+    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
     return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in TICKS}
 

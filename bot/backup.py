@@ -64,7 +64,7 @@ async def _deps(settings: Settings, store: Store, now: Now) -> AsyncIterator[Dep
             providers=registry.load(settings.providers, Tools(sessions=sessions, now=now)),
             messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
-            policy=policy_of(settings),
+            policies=lambda: policy_of(settings),
             limits=limits_of(settings),
             now=now,
             new_id=lambda: secrets.token_hex(8),

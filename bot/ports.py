@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from bot.domain.approvals import Answer, Group, Prompt, Rule
+from bot.domain.approvals import Answer, Group, Prompt
 from bot.domain.arguments import Arguments, DataRule
-from bot.domain.changes import Change, Notice, Say
+from bot.domain.changes import Amendment, Change, Notice, Say
 from bot.domain.contents import Content
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
 from bot.domain.pace import Pace
+from bot.domain.policy import Act, Policy
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import ProviderError
 
@@ -32,7 +33,8 @@ class Powers:
 
     `many` answers for many trainings in one call. `watches_live`: after the training, looks can see it serving.
     `one_at_a_time`: the service refuses a second training of the same model. `look_publishes`: looking at a finished
-    training changes what users get. `failed_is_a_reading`: FAILED is our reading of an undocumented word.
+    training changes what users get. `failed_is_a_reading`: FAILED is our reading of an undocumented word. `switch` is
+    what the policy calls the switch to the trained model; `one_way`: the service has no way back from it.
     """
 
     gate: Gate
@@ -42,6 +44,8 @@ class Powers:
     one_at_a_time: bool = False
     look_publishes: bool = False
     failed_is_a_reading: bool = False
+    switch: Act = Act.SWITCH
+    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +196,7 @@ class JobFilter:
     place: str = ""
     user: str = ""
     provider: str = ""
+    model: str = ""
     remote_id: str = ""
     states: frozenset[JobState] = frozenset()
     since: datetime | None = None
@@ -267,6 +272,9 @@ class Store(Protocol):
 
     async def open_prompts(self) -> list[Prompt]: ...
 
+    async def amend(self, amendment: Amendment) -> bool:
+        """Write prompts alone; False, and nothing is written, where one of them has moved on."""
+
     async def keep_click(self, click: Click) -> None:
         """Hold a click until the groups that decide it are read. The same person's click is held once per prompt."""
 
@@ -336,7 +344,8 @@ class Messenger(Protocol):
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Json]] = ()) -> None:
         """Answer a command or click through its response_url; `shown` is what the edge has rendered already."""
 
-    async def members(self, group: str) -> frozenset[str]: ...
+    async def members(self, group: str) -> frozenset[str]:
+        """The people in a user group (S…) or in a channel (C…, G…)."""
 
 
 class Files(Protocol):
@@ -368,15 +377,6 @@ class Providers(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Who decides what, from the configuration."""
-
-    rule: Rule = Rule()
-    gated_starts: frozenset[str] = frozenset()
-    expires_after: timedelta = timedelta(hours=168)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Times after which something is done. Each has a setting."""
 
@@ -394,16 +394,23 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick."""
+    """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick.
+
+    `policies` gives the policy that is in force at this moment: it may change while the bot runs.
+    """
 
     store: Store
     providers: Providers
     messenger: Messenger
     files: Files
-    policy: Policy
+    policies: Callable[[], Policy]
     limits: Limits
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     nudge: Callable[[str], None]
     spawn: Callable[[str, Coroutine[Any, Any, None]], None]
     alarm_channel: str = ""
+
+    @property
+    def policy(self) -> Policy:
+        return self.policies()

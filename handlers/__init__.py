@@ -10,11 +10,10 @@ from bot.domain.changes import Say
 from bot.ports import Deps
 from bot.usecases.groups import forget_members
 from bot.usecases.place import joined
-from handlers.actions import press
 from handlers.commands import jobs, status, train
-from handlers.forms.reject import press_reject, submit_reason
+from handlers.forms.reason import press_or_ask, submit_reason
 from handlers.guard import Ack, answer_click, answer_command, answer_form
-from handlers.ids import Action, Callback, Command, SlackEvent, action_of
+from handlers.ids import Callback, Command, SlackEvent
 from handlers.origins import Doorkeeper, Origin
 from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
 from handlers.views.blocks import Message
@@ -61,15 +60,12 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
         await answer_form(ack, lambda: _submit(deps, door, body))
 
     app.action(re.compile(".*"))(on_click)
-    app.view(Callback.REJECT_REASON.value)(on_submission)
+    app.view(Callback.REASON.value)(on_submission)
 
 
 async def _press(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: ActionPayload) -> Say | Message:
     await door.check(payload.origin)
-    known = action_of(payload.pressed.action_id)
-    if known is not None and known[0] is Action.REJECT:
-        return await press_reject(deps, app.client, payload)
-    return await press(deps, payload)
+    return await press_or_ask(deps, app.client, payload)
 
 
 async def _submit(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say:

@@ -40,6 +40,7 @@ class Action(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"  # asks for the reason first
     ANSWER = "answer"  # a question that no service can answer; qualified by the answer
+    WHY = "why"  # which rule decides about a prompt, and what it says of who presses
     CANCEL = "cancel"
     OFFER_AGAIN = "offer_again"
     KEEP_WATCHING = "keep_watching"
@@ -65,7 +66,7 @@ def action_of(id_: str) -> tuple[Action, str] | None:
 class Callback(StrEnum):
     """What a form is for."""
 
-    REJECT_REASON = "reject_reason"
+    REASON = "reason"
 
 
 class SlackEvent(StrEnum):

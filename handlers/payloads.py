@@ -5,6 +5,7 @@ Shapes: https://docs.slack.dev/interactivity/implementing-slash-commands and …
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.domain.approvals import Answer
 from bot.domain.requests import Actor
 from handlers.origins import Origin
 
@@ -79,10 +80,12 @@ class ActionPayload(_Payload):
 
 
 class Carried(_Payload):
-    """What a form carries from the click that opened it: the button's value, and the response_url (a secret)."""
+    """What a form carries from the click that opened it: the button's value and its answer, and the response_url (a
+    secret)."""
 
     value: str
     url: str
+    answer: Answer = Answer.REJECT
 
 
 class _Input(_Payload):

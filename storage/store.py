@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot.domain.approvals import Group, Prompt
-from bot.domain.changes import Change, Notice
+from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.requests import TrainRequest
@@ -171,6 +171,9 @@ class SqliteStore:
     async def open_prompts(self) -> list[Prompt]:
         sql = "SELECT id, prompt FROM prompts WHERE outcome = 'open' ORDER BY asked_at, rowid"
         return [to_prompt(row) for row in await self._read(lambda db: rows(db, sql))]
+
+    async def amend(self, amendment: Amendment) -> bool:
+        return await self._write(lambda db: _amend(db, amendment))
 
     async def keep_click(self, click: Click) -> None:
         await self._write(lambda db: insert(db, "clicks", click_row(click), or_ignore=True))
@@ -343,7 +346,7 @@ def _apply_all(db: Database, changes: Sequence[Change]) -> list[bool]:
 
 
 def _apply(db: Database, change: Change) -> bool:
-    if any(not _is_open(db, prompt) for prompt in change.closes):
+    if not all(_is_open(db, prompt) for prompt in change.closes):
         return False
     row = looked_columns(change.job)
     if change.transition is not None:
@@ -355,9 +358,19 @@ def _apply(db: Database, change: Change) -> bool:
     return True
 
 
+def _amend(db: Database, amendment: Amendment) -> bool:
+    if not all(_is_open(db, prompt) for prompt in amendment.writes):
+        return False
+    for prompt in (*amendment.opens, *amendment.writes):
+        put(db, "prompts", prompt_row(prompt))
+    _add_all(db, amendment.notices)
+    return True
+
+
 def _is_open(db: Database, prompt: Prompt) -> bool:
-    sql = "SELECT 1 FROM prompts WHERE id = :id AND outcome = 'open'"
-    return first(db, sql, {"id": prompt.id}) is not None
+    """Is it open still, and nothing written over it since it was read?"""
+    row = first(db, "SELECT id, prompt FROM prompts WHERE id = :id AND outcome = 'open'", {"id": prompt.id})
+    return row is not None and to_prompt(row).version == prompt.version - 1
 
 
 def _write_effects(db: Database, change: Change) -> None:
@@ -383,7 +396,7 @@ def _conditions(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
     """A WHERE clause and its values. The clauses are constants; what people typed is bound."""
     clauses = ["1"]
     values: dict[str, Any] = {}
-    for column in ("place", "user", "provider", "remote_id"):
+    for column in ("place", "user", "provider", "model", "remote_id"):
         if getattr(wanted, column):
             clauses.append(f"{column} = :{column}")
             values[column] = getattr(wanted, column)

@@ -1,10 +1,11 @@
 """Questions that a person answers with a click: approvals of the two gates, and what no service can tell us."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.policy import APPROVERS, EVERYBODY, REQUESTER, WORDS, Rule, groups_in
 from bot.domain.requests import Actor
 
 
@@ -13,6 +14,7 @@ class Subject(StrEnum):
 
     START = "start"  # may this training start?
     PROMOTE = "promote"  # may the trained model go live?
+    CANCEL = "cancel"  # may this training be cancelled?
     DID_START = "did_start"  # the answer to the start was lost: does it run?
     DID_SWITCH = "did_switch"  # the answer to the switch was lost: was it applied?
     GO_ON = "go_on"  # it takes longer than the limit: keep watching?
@@ -29,17 +31,20 @@ class Answer(StrEnum):
     APPLIED = "applied"
     NOT_APPLIED = "not_applied"
     KEEP = "keep"
+    WITHDRAW = "withdraw"  # by who asked: the question is taken back
 
 
 ANSWERS: Mapping[Subject, tuple[Answer, ...]] = {
-    Subject.START: (Answer.APPROVE, Answer.REJECT),
-    Subject.PROMOTE: (Answer.APPROVE, Answer.REJECT),
+    Subject.START: (Answer.APPROVE, Answer.REJECT, Answer.WITHDRAW),
+    Subject.PROMOTE: (Answer.APPROVE, Answer.REJECT, Answer.WITHDRAW),
+    Subject.CANCEL: (Answer.APPROVE, Answer.REJECT, Answer.WITHDRAW),
     Subject.DID_START: (Answer.RUNS, Answer.AGAIN, Answer.GIVE_UP),
     Subject.DID_SWITCH: (Answer.APPLIED, Answer.NOT_APPLIED),
     Subject.GO_ON: (Answer.KEEP, Answer.GIVE_UP),
 }
 
-GATES = frozenset({Subject.START, Subject.PROMOTE})
+GATES = frozenset({Subject.START, Subject.PROMOTE, Subject.CANCEL})
+"""What only approvers answer; everything else is answered by the requester too."""
 
 
 class Outcome(StrEnum):
@@ -52,24 +57,23 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Who may decide. `approvers` are user ids (U…, W…) and user-group ids (S…)."""
+class Vote:
+    """One person's approval. `seat` is whose right was used: the person's own id, or that of somebody absent."""
 
-    approvers: tuple[str, ...] = ()
-    may_approve_own: bool = False
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return tuple(id_ for id_ in self.approvers if id_.startswith("S"))
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        return tuple(id_ for id_ in self.approvers if not id_.startswith("S"))
+    actor: Actor
+    at: datetime
+    seat: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One question to people. `digest` covers what was shown and the rule that applied."""
+    """One question to people. `digest` covers what was shown and the rule that applied.
+
+    `version` counts what is written over while it is open; `votes` are the approvals so far, of which the rule may need
+    several. `asker` is who asked for the act where that is not the job's requester. `evidence` are the lines that were
+    read when it was asked, and are shown for it. `reminders` were sent so far; the next is due at `remind_at`.
+    """
 
     id: str
     job_id: str
@@ -83,6 +87,24 @@ class Prompt:
     actor: Actor | None = None
     reason: str = ""
     closed_at: datetime | None = None
+    version: int = 1
+    votes: tuple[Vote, ...] = ()
+    asker: Actor | None = None
+    evidence: tuple[tuple[str, str], ...] = ()
+    reminders: int = 0
+    remind_at: datetime | None = None
+    escalated_at: datetime | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many approvals it still takes."""
+        return max(0, self.rule.needed - len(self.votes))
+
+    def second_at(self) -> datetime | None:
+        """When the second group joins; None where there is none."""
+        if not self.rule.second or self.rule.second_after is None:
+            return None
+        return self.asked_at + self.rule.second_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +130,12 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A standing and the sentence that explains it. `stale` are the groups to read first."""
+    """A standing and the sentence that explains it. `stale`: groups to read first; `seat`: whose right is used."""
 
     standing: Standing
     why: str
     stale: tuple[str, ...] = ()
+    seat: str = ""
 
 
 GROUP_COPY_IS_GOOD_FOR = timedelta(seconds=120)
@@ -121,53 +144,116 @@ GROUP_IS_GIVEN_UP_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Electorate:
-    """The rule as of now, with what is known of its groups."""
+    """A rule as of now, with what is known of its groups. `asked_at`: since when the question is open."""
 
     rule: Rule
     groups: Mapping[str, Group] = field(default_factory=dict)
+    asked_at: datetime | None = None
+
+    def approvers(self, now: datetime) -> tuple[str, ...]:
+        """Who may approve at this moment; the second group joins after its time."""
+        rule = self.rule
+        is_late = self.asked_at is not None and rule.second_after is not None
+        if is_late and now - self.asked_at >= rule.second_after:  # type: ignore[operator]
+            return tuple(dict.fromkeys((*rule.approvers, *rule.second)))
+        return rule.approvers
 
 
 def may_decide(actor: Actor, requester: Actor, electorate: Electorate, now: datetime) -> Verdict:
     """May this person approve or reject what the requester asked for, at this moment?"""
     rule = electorate.rule
-    if not rule.approvers:
-        return _denied("Nobody may approve here: the setting SWITCHYARD_APPROVALS__APPROVERS is empty.")
+    approvers = electorate.approvers(now)
+    if not approvers:
+        return _denied(say_nobody(rule))
     # On an Enterprise Grid one person comes in through many teams, always under the same id.
     if actor.user == requester.user and not rule.may_approve_own:
-        return _denied("You asked for this training yourself, so somebody else has to decide.")
-    if actor.user in rule.people:
-        return Verdict(standing=Standing.ALLOWED, why=f"<@{actor.user}> is named as an approver.")
-    return _through_group(actor, electorate, now)
+        return _denied("You asked for this yourself, so somebody else has to decide.")
+    absent = [
+        one.absent for one in rule.stand_ins if one.by == actor.user and one.holds(now) and one.absent != actor.user
+    ]
+    seats = [actor.user, *(user for user in absent if rule.may_approve_own or user != requester.user)]
+    return _first_that_counts([_sits(seat, actor, approvers, electorate.groups, now) for seat in seats])
+
+
+def may_ask(actor: Actor, requester: Actor, electorate: Electorate, now: datetime) -> Verdict:
+    """May this person have the act done, or asked of the approvers?"""
+    askers = electorate.rule.askers
+    if EVERYBODY in askers:
+        return Verdict(standing=Standing.ALLOWED, why="Everybody may ask for this.", seat=actor.user)
+    if REQUESTER in askers and actor == requester:
+        return Verdict(standing=Standing.ALLOWED, why="You asked for this training.", seat=actor.user)
+    named = tuple(id_ for id_ in askers if id_ not in WORDS)
+    verdicts = [_sits(actor.user, actor, named, electorate.groups, now)] if named else []
+    if APPROVERS in askers:
+        verdicts.append(_may_as_approver(actor, electorate, now))
+    return _first_that_counts(verdicts) if verdicts else _denied("Nobody may ask for this, says the policy.")
 
 
 def is_approver_or(actor: Actor, requester: Actor, electorate: Electorate, now: datetime) -> Verdict:
     """May this person act on a job: the requester always, else who may approve?"""
     if actor == requester:
-        return Verdict(standing=Standing.ALLOWED, why="You asked for this training.")
+        return Verdict(standing=Standing.ALLOWED, why="You asked for this training.", seat=actor.user)
     verdict = may_decide(actor, requester, electorate, now)
     if verdict.standing is Standing.DENIED:
         return _denied("Only the person who asked for this training or an approver can do that.")
     return verdict
 
 
-def _through_group(actor: Actor, electorate: Electorate, now: datetime) -> Verdict:
-    known = [electorate.groups.get(id_, Group(id=id_)) for id_ in electorate.rule.groups]
-    fresh = [group for group in known if group.is_fresh(now, GROUP_COPY_IS_GOOD_FOR)]
+def say_nobody(rule: Rule) -> str:
+    """The sentence on a rule without approvers, with what would name some."""
+    where = f"the rule “{rule.name}” names no approver" if rule.name else f"the setting {_SETTING} is empty"
+    return f"Nobody may approve here: {where}."
+
+
+_SETTING = "SWITCHYARD_APPROVALS__APPROVERS"
+_WEIGHT = {Standing.ALLOWED: 0, Standing.UNKNOWN: 1, Standing.DENIED: 2}
+
+
+def _first_that_counts(verdicts: Sequence[Verdict]) -> Verdict:
+    """Allowed through any way is allowed; what is not known yet comes before a no."""
+    return min(verdicts, key=lambda one: _WEIGHT[one.standing])
+
+
+def _may_as_approver(actor: Actor, electorate: Electorate, now: datetime) -> Verdict:
+    own = replace(electorate, rule=replace(electorate.rule, may_approve_own=True))
+    verdict = may_decide(actor, Actor(), own, now)
+    if verdict.standing is Standing.DENIED:
+        return _denied("Only the person who asked for this training or an approver can do that.")
+    return verdict
+
+
+def _sits(seat: str, actor: Actor, allowed: Sequence[str], known: Mapping[str, Group], now: datetime) -> Verdict:
+    """Is the holder of this seat among those who are allowed, by name or through a group?"""
+    as_whom = f"<@{actor.user}>" if seat == actor.user else f"<@{actor.user}> stands in for <@{seat}>, who"
+    if seat in allowed and seat not in groups_in(allowed):
+        how = "is named" if seat == actor.user else "is named and absent"
+        return Verdict(standing=Standing.ALLOWED, why=f"{as_whom} {how} as an approver.", seat=seat)
+    return _through_group(seat, as_whom, [known.get(id_, Group(id=id_)) for id_ in groups_in(allowed)], now)
+
+
+def _through_group(seat: str, as_whom: str, groups: Sequence[Group], now: datetime) -> Verdict:
+    fresh = [group for group in groups if group.is_fresh(now, GROUP_COPY_IS_GOOD_FOR)]
     for group in fresh:
-        if actor.user in group.members:
-            return Verdict(standing=Standing.ALLOWED, why=f"<@{actor.user}> is in <!subteam^{group.id}>.")
-    stale = [group for group in known if group not in fresh and not is_given_up(group, now)]
+        if seat in group.members:
+            why = f"{as_whom} is in {named_group(group.id)}."
+            return Verdict(standing=Standing.ALLOWED, why=why, seat=seat)
+    stale = [group for group in groups if group not in fresh and not is_given_up(group, now)]
     if stale:
-        names = ", ".join(f"<!subteam^{group.id}>" for group in stale)
+        names = ", ".join(named_group(group.id) for group in stale)
         return Verdict(
             standing=Standing.UNKNOWN,
             why=f"Checking who is in {names}; your click is kept.",
             stale=tuple(group.id for group in stale),
         )
-    unreadable = [group for group in known if group not in fresh]
+    unreadable = [group for group in groups if group not in fresh]
     if unreadable:
         return _denied(say_unreadable(unreadable))
     return _denied("You may not decide this: you are not among the approvers.")
+
+
+def named_group(id_: str) -> str:
+    """A group or a channel, in Slack's markup."""
+    return f"<!subteam^{id_}>" if id_.startswith("S") else f"<#{id_}>"
 
 
 def is_given_up(group: Group, now: datetime) -> bool:
@@ -177,7 +263,7 @@ def is_given_up(group: Group, now: datetime) -> bool:
 
 def say_unreadable(groups: Sequence[Group]) -> str:
     """The sentence on groups that are given up."""
-    names = ", ".join(f"<!subteam^{group.id}>" for group in groups)
+    names = ", ".join(named_group(group.id) for group in groups)
     return f"{names} cannot be read at the moment, so nobody is approved through it."
 
 

@@ -17,6 +17,7 @@ class NoticeKind(StrEnum):
     LINE = "line"  # a line in the card's thread
     END = "end"  # the last line: mentions the requester, shown in the channel too
     PROMPT = "prompt"  # a question with buttons
+    REMINDER = "reminder"  # in the thread of a prompt that nobody has answered; not sent once it is closed
     HEALTH = "health"  # a service went away or came back; belongs to no job
     REDRAW = "redraw"  # an edit of a message that was posted before
     TOLD = "told"  # an answer that only one person sees, through a response_url
@@ -76,6 +77,8 @@ class Change:
 
     Without a transition it is bookkeeping: the job's `look`, `act_at`, `remote_id` and `switch` are written, the
     version stays. A job's `place` is never written by a change (see `bot.ports.Store.release`).
+
+    A prompt that it closes still has to be open, and of the version before.
     """
 
     job: Job
@@ -83,4 +86,16 @@ class Change:
     transition: Transition | None = None
     opens: tuple[Prompt, ...] = ()
     closes: tuple[Prompt, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What happens to prompts alone, all of it or none: a vote more, a reminder, a fresh one for an outdated one.
+
+    Each of `writes` still has to be open, and of the version before; it may stay open or be closed.
+    """
+
+    writes: tuple[Prompt, ...]
+    opens: tuple[Prompt, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -42,10 +42,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """A prompt that still waits, told in its thread. `calls` are the ids of those who are to look at it."""
+
+    prompt: Prompt
+    job: Job
+    title: str
+    calls: tuple[str, ...]
+    is_second: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """A plain sentence."""
 
     text: str
 
 
-Content: TypeAlias = Card | Line | Question | Note
+Content: TypeAlias = Card | Line | Question | Reminder | Note

@@ -185,7 +185,7 @@ class Sony(Defaults):
 
     name = NAME
     title = TITLE
-    powers = Powers(gate=Gate.AFTER, failed_is_a_reading=True)
+    powers = Powers(gate=Gate.AFTER, failed_is_a_reading=True, one_way=True)
     data: DataRule | None = DataRule(roles=("data", "eval"), suffixes=sony_data.SUFFIXES)
 
     def __init__(self, config: Config, tools: Tools) -> None:

@@ -2,59 +2,72 @@
 
 from dataclasses import replace
 
-from bot.domain.approvals import Standing, Subject, Verdict, is_approver_or
+from bot.domain.approvals import GATES, Outcome, Standing, Subject, is_approver_or, may_ask
 from bot.domain.changes import Change, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, Event, Job, JobState
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
-from bot.usecases.moves import move, withdraw_open
+from bot.usecases.decide import without_cancel
+from bot.usecases.moves import move, note, withdraw_open
 from bot.usecases.poll import PASSED_OVER
-from bot.usecases.prompting import ask, electorate
+from bot.usecases.prompting import ask_gate, electorate, read_first, rule_of
 
 _MOVED_ON = Say(text="The training has moved on in the meantime; look at its card.")
 _TRIES = 3
 
 
 async def cancel(deps: Deps, job_id: str, actor: Actor) -> Say:
-    """End a training: at once before its start, through the service after it. The requester or an approver may.
+    """End a training: at once before its start, through the service after it. Whom the policy names may.
 
     A look that moves the job at this very moment does not swallow the press: it counts for the job as it is then.
     """
     said = _MOVED_ON
     for _ in range(_TRIES):
-        said = await _cancel(deps, await _job_for(deps, job_id, actor), actor)
+        said = await _cancel(deps, await _job_for(deps, job_id, actor, Subject.CANCEL), actor)
         if said != _MOVED_ON:
             break
     return said
 
 
 async def _cancel(deps: Deps, job: Job, actor: Actor) -> Say:
+    if job.state is JobState.CANCELLING:
+        return Say(text="It is being cancelled already.")
+    if job.state not in BEFORE_THE_START and (job.state not in AT_SERVICE or not _can_cancel(deps, job)):
+        raise RefusedError(_why_not(deps, job))
+    if rule_of(deps, job, Subject.CANCEL).needed:
+        return await _ask_to_cancel(deps, job, actor)
     if job.state in BEFORE_THE_START:
         closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training was cancelled.")
         change = move(deps, job, Event.CANCEL, actor=actor, reason="Nothing was started.", closes=closes)
         return await _write(deps, change, "Cancelled; nothing was started.")
-    if job.state is JobState.CANCELLING:
-        return Say(text="It is being cancelled already.")
-    if job.state not in AT_SERVICE or not _can_cancel(deps, job):
-        raise RefusedError(_why_not(deps, job))
-    notes = {key: value for key, value in job.look.notes.items() if key != "cancel_sent"}
-    change = move(deps, job, Event.STOP, actor=actor, look=replace(job.look, notes=notes))
+    change = move(deps, job, Event.STOP, actor=actor, look=replace(job.look, notes=without_cancel(job)))
     return await _write(deps, change, "The service is asked to stop; the card tells when it has.")
+
+
+async def _ask_to_cancel(deps: Deps, job: Job, actor: Actor) -> Say:
+    """Where the policy wants approvals for it, cancelling is a question like the other gates; one is open at a time."""
+    prompts = await deps.store.prompts(job.id)
+    if any(one.subject is Subject.CANCEL and one.outcome is Outcome.OPEN for one in prompts):
+        return Say(text="The approvers have been asked already whether it may be cancelled.")
+    asked = await ask_gate(deps, job, Subject.CANCEL, asker=actor)
+    change = note(deps, job, look=job.look, opens=[asked])
+    return await _write(deps, change, "The approvers are asked whether it may be cancelled.")
 
 
 async def offer_again(deps: Deps, job_id: str, actor: Actor) -> Say:
     """Offer a switch again that was rejected or ran out."""
-    job = await _job_for(deps, job_id, actor)
+    job = await _job_for(deps, job_id, actor, Subject.PROMOTE)
     if not job.was_offered:
         raise RefusedError("There is no offer to make again.")
-    change = move(deps, job, Event.OFFER_AGAIN, actor=actor, opens=[ask(deps, job, Subject.PROMOTE)], act_at=None)
+    asked = await ask_gate(deps, job, Subject.PROMOTE)
+    change = move(deps, job, Event.OFFER_AGAIN, actor=actor, opens=[asked], act_at=None)
     return await _write(deps, change, "Offered again.")
 
 
 async def keep_watching(deps: Deps, job_id: str, actor: Actor) -> Say:
     """Go on watching a training that only our reading of an undocumented word called failed."""
-    job = await _job_for(deps, job_id, actor)
+    job = await _job_for(deps, job_id, actor, Subject.GO_ON)
     provider = deps.providers.get(job.request.provider)
     if job.state is not JobState.FAILED or not provider.powers.failed_is_a_reading or job.remote_id is None:
         raise RefusedError("There is nothing to keep watching.")
@@ -65,22 +78,20 @@ async def keep_watching(deps: Deps, job_id: str, actor: Actor) -> Say:
     return await _write(deps, change, "It is watched on.")
 
 
-async def _job_for(deps: Deps, job_id: str, actor: Actor) -> Job:
+async def _job_for(deps: Deps, job_id: str, actor: Actor, subject: Subject) -> Job:
+    """The job, if the policy lets this person act on it so."""
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != actor.team:
         raise RefusedError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.")
-    voters = await electorate(deps, deps.policy.rule)
-    verdict = is_approver_or(actor, job.request.actor, voters, deps.now())
-    if verdict.standing is not Standing.ALLOWED:
-        raise RefusedError(_explain(deps, verdict))
-    return job
-
-
-def _explain(deps: Deps, verdict: Verdict) -> str:
+    voters = await electorate(deps, rule_of(deps, job, subject))
+    # To go on watching is no act of the policy's: the requester may, and whoever approves.
+    judge = may_ask if subject in GATES else is_approver_or
+    verdict = judge(actor, job.request.actor, voters, deps.now())
     if verdict.standing is Standing.UNKNOWN:
-        deps.nudge("groups")
-        return "The approvers' groups are being read; please press again in a moment."
-    return verdict.why
+        raise RefusedError(await read_first(deps, verdict))
+    if verdict.standing is Standing.DENIED:
+        raise RefusedError(verdict.why)
+    return job
 
 
 def _can_cancel(deps: Deps, job: Job) -> bool:

@@ -3,6 +3,7 @@
 from bot.domain.changes import Button
 from bot.domain.contents import Card
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState
+from bot.domain.policy import Act
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
 
@@ -48,7 +49,8 @@ def _publishing(deps: Deps, job: Job, title: str, powers: Powers) -> str:
     """Said from the first version of the card on, where no further question comes."""
     if job.state in ENDS - {JobState.DONE} or powers.gate is not Gate.BEFORE:
         return ""
-    gated = "It was approved before the start. " if job.request.provider in deps.policy.gated_starts else ""
+    rule = deps.policy.rule_for(Act.START, job.request.provider, job.request.model)
+    gated = "It was approved before the start. " if rule.needed else ""
     if powers.look_publishes:
         return f"{gated}{title} publishes a finished model as soon as it is looked at, without another question."
     return f"{gated}At {title}, results go live by themselves when the training completes."

@@ -11,7 +11,7 @@ from bot.domain.requests import Plan
 from bot.errors import DataError, UsageError
 from bot.ports import Deps, Work
 from bot.usecases.moves import card_key, move, note, redraw
-from bot.usecases.prompting import ask
+from bot.usecases.prompting import ask_gate, rule_of
 
 AT_ONCE = 4
 
@@ -32,7 +32,7 @@ async def check(deps: Deps, job: Job) -> None:
     except OSError as error:
         change = _later(deps, job, f"The data cannot be read at the moment ({error.strerror}).")
     else:
-        change = _passed(deps, job, plan)
+        change = await _passed(deps, job, plan)
     await deps.store.apply([change])
     deps.nudge("launch")
     deps.nudge("deliver")
@@ -46,10 +46,10 @@ def make_plan(deps: Deps, job: Job) -> Plan:
     return provider.plan(job.request, payload)
 
 
-def _passed(deps: Deps, job: Job, plan: Plan) -> Change:
+async def _passed(deps: Deps, job: Job, plan: Plan) -> Change:
     planned = replace(job, plan=plan)
-    if job.request.provider in deps.policy.gated_starts:
-        return move(deps, planned, Event.PROPOSE, opens=[ask(deps, planned, Subject.START)])
+    if rule_of(deps, job, Subject.START).needed:
+        return move(deps, planned, Event.PROPOSE, opens=[await ask_gate(deps, planned, Subject.START)])
     return move(deps, planned, Event.PASS)
 
 

@@ -13,21 +13,25 @@ from bot.domain.approvals import (
     Standing,
     Subject,
     Verdict,
+    Vote,
     is_approver_or,
     may_decide,
 )
 from bot.domain.changes import Change, Say
-from bot.domain.jobs import TRANSITIONS, Event, Job
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, TRANSITIONS, Event, Job
 from bot.domain.requests import Actor
 from bot.ports import Click, Deps
-from bot.usecases.moves import close, move, note, prompt_key, redraw
-from bot.usecases.prompting import ask, electorate, shown_digest
+from bot.usecases.evidence import gather
+from bot.usecases.moves import MOOT, amend, close, is_moot, move, note, prompt_key, redraw, withdraw_open
+from bot.usecases.prompting import ask, ask_gate, electorate, rule_of, shown_digest
 
 _MOVES: Mapping[tuple[Subject, Answer], Event] = {
     (Subject.START, Answer.APPROVE): Event.APPROVE,
     (Subject.START, Answer.REJECT): Event.REJECT,
+    (Subject.START, Answer.WITHDRAW): Event.CANCEL,
     (Subject.PROMOTE, Answer.APPROVE): Event.PROMOTE,
     (Subject.PROMOTE, Answer.REJECT): Event.REJECT,
+    (Subject.PROMOTE, Answer.WITHDRAW): Event.REJECT,
     (Subject.DID_START, Answer.RUNS): Event.FIND,
     (Subject.DID_START, Answer.AGAIN): Event.AGAIN,
     (Subject.DID_START, Answer.GIVE_UP): Event.GIVE_UP,
@@ -45,10 +49,18 @@ SAID: Mapping[Answer, str] = {
     Answer.APPLIED: "answered “it was applied”",
     Answer.NOT_APPLIED: "answered “it was not applied”",
     Answer.KEEP: "answered “keep watching”",
+    Answer.WITHDRAW: "withdrawn",
 }
 
+_REASONS: Mapping[Event, str] = {
+    Event.APPLY: "A person saw that it was applied.",
+    Event.CANCEL: "Nothing was started.",
+}
 UNKNOWN_PROMPT = "This button does not belong to anything that Switchyard keeps here, so nothing was done."
 MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
+WITHDRAWN = "Withdrawn by the person who asked."
+TRIES = 5
+"""Reminders and votes of others may come in between; each makes an answer read the prompt once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +74,17 @@ class Standings:
 
 async def decide(deps: Deps, click: Click) -> Say:
     """Take an answer. The first that may answer wins; everybody else is told how it stands."""
-    closed = await explain_closed(deps, click.prompt_id)
-    if closed is not None:
-        return closed
-    standings = await _standings(deps, click.prompt_id, click.actor)
-    if standings is None:
-        return Say(text=UNKNOWN_PROMPT)
-    return await _take(deps, click, standings)
+    for _ in range(TRIES):
+        closed = await explain_closed(deps, click.prompt_id)
+        if closed is not None:
+            return closed
+        standings = await _standings(deps, click.prompt_id, click.actor, click.answer)
+        if standings is None:
+            return Say(text=UNKNOWN_PROMPT)
+        said = await _take(deps, click, standings)
+        if said is not None:
+            return said
+    return MOVED_ON
 
 
 async def may_answer(deps: Deps, prompt_id: str, actor: Actor) -> Say | None:
@@ -82,9 +98,17 @@ async def may_answer(deps: Deps, prompt_id: str, actor: Actor) -> Say | None:
     return Say(text=standings.verdict.why) if standings.verdict.standing is Standing.DENIED else None
 
 
-async def standing_of(deps: Deps, prompt_id: str, actor: Actor) -> Standing | None:
-    """What the rules say of this person now; None where the prompt is not known."""
-    standings = await _standings(deps, prompt_id, actor)
+async def wants_reason(deps: Deps, prompt_id: str, answer: Answer) -> bool:
+    """Does the rule ask for a reason with this answer?"""
+    prompt = await deps.store.prompt(prompt_id)
+    if prompt is None or prompt.subject not in GATES:
+        return False
+    return _needs_reason(prompt, answer)
+
+
+async def standing_of(deps: Deps, click: Click) -> Standing | None:
+    """What the rules say now of who clicked; None where the prompt is not known."""
+    standings = await _standings(deps, click.prompt_id, click.actor, click.answer)
     return standings.verdict.standing if standings else None
 
 
@@ -113,70 +137,157 @@ def _has_run_out(deps: Deps, prompt: Prompt) -> bool:
     return prompt.expires_at is not None and deps.now() >= prompt.expires_at
 
 
-async def _standings(deps: Deps, prompt_id: str, actor: Actor) -> Standings | None:
+async def _standings(deps: Deps, prompt_id: str, actor: Actor, answer: Answer | None = None) -> Standings | None:
     prompt = await deps.store.prompt(prompt_id)
     job = await deps.store.job(prompt.job_id) if prompt else None
     if prompt is None or job is None or job.request.actor.team != actor.team:
         return None
-    voters = await electorate(deps, deps.policy.rule)
+    asker = prompt.asker or job.request.actor
+    if answer is Answer.WITHDRAW:
+        return Standings(prompt=prompt, job=job, verdict=_may_withdraw(actor, asker))
+    voters = await electorate(deps, rule_of(deps, job, prompt.subject), prompt.asked_at)
     judge = may_decide if prompt.subject in GATES else is_approver_or
-    return Standings(prompt=prompt, job=job, verdict=judge(actor, job.request.actor, voters, deps.now()))
+    return Standings(prompt=prompt, job=job, verdict=judge(actor, asker, voters, deps.now()))
 
 
-async def _take(deps: Deps, click: Click, standings: Standings) -> Say:
+def _may_withdraw(actor: Actor, asker: Actor) -> Verdict:
+    if actor.user == asker.user:
+        return Verdict(standing=Standing.ALLOWED, why="You asked for this.", seat=actor.user)
+    return Verdict(standing=Standing.DENIED, why="Only the person who asked for this can withdraw it.")
+
+
+async def _take(deps: Deps, click: Click, standings: Standings) -> Say | None:
+    """What there is to say; None where the prompt has changed in between, and has to be read once more."""
     prompt, job, verdict = standings.prompt, standings.job, standings.verdict
     if click.answer not in ANSWERS[prompt.subject]:
         return Say(text=UNKNOWN_PROMPT)
     if verdict.standing is Standing.DENIED:
         return Say(text=verdict.why)
-    if click.digest != prompt.digest or prompt.digest != shown_digest(deps, job, prompt.subject):
+    if await _shows_otherwise(deps, click, prompt, job):
         return await _ask_afresh(deps, prompt, job)
+    if _needs_reason(prompt, click.answer) and not click.reason:
+        return Say(text="Nothing was done: this answer needs a reason. Please press the button once more.")
     if verdict.standing is Standing.UNKNOWN:
         await deps.store.keep_click(click)
         deps.nudge("groups")
         return Say(text=verdict.why)
+    if click.answer is Answer.APPROVE:
+        return await _approve(deps, click, standings)
     return await _commit(deps, click, prompt, job)
 
 
-async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say:
-    answered = close(prompt, Outcome.ANSWERED, deps, answer=click.answer, actor=click.actor, reason=click.reason)
-    change = _change(deps, click, answered, job)
-    if change is None:
-        return await explain_closed(deps, prompt.id) or MOVED_ON
-    [is_first] = await deps.store.apply([change])
+async def _shows_otherwise(deps: Deps, click: Click, prompt: Prompt, job: Job) -> bool:
+    """Has anything changed that the prompt showed, or was the button one of another showing?"""
+    if click.answer is Answer.WITHDRAW:
+        return False
+    evidence = await gather(deps, job, prompt.subject)
+    return click.digest != prompt.digest or prompt.digest != shown_digest(deps, job, prompt.subject, evidence)
+
+
+def _needs_reason(prompt: Prompt, answer: Answer) -> bool:
+    if prompt.subject not in GATES or answer not in (Answer.APPROVE, Answer.REJECT):
+        return False
+    return prompt.rule.needs_reason(approves=answer is Answer.APPROVE)
+
+
+async def _approve(deps: Deps, click: Click, standings: Standings) -> Say | None:
+    """Count the approval; the one that completes the number decides."""
+    prompt = standings.prompt
+    vote = Vote(actor=click.actor, at=deps.now(), seat=standings.verdict.seat, reason=click.reason)
+    if any(one.actor.user == vote.actor.user or one.seat == vote.seat for one in prompt.votes):
+        return Say(text=f"You have approved this already, or somebody has for you. {_say_missing(prompt)}")
+    voted = replace(prompt, votes=(*prompt.votes, vote))
+    if not voted.missing:
+        return await _commit(deps, click, voted, standings.job)
+    if not await deps.store.amend(amend(deps, replace(voted, version=voted.version + 1))):
+        return None
+    deps.nudge("deliver")
+    return Say(text=f"Thank you: your approval counts. {_say_missing(voted)}")
+
+
+def _say_missing(prompt: Prompt) -> str:
+    return f"{prompt.missing} of {prompt.rule.needed} approvals are still missing."
+
+
+async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
+    is_first = await _write(deps, click, prompt, job)
     for tick in ("launch", "promote", "poll", "deliver"):
         deps.nudge(tick)
     if is_first:
         return Say(text=f"Thank you: {SAID[click.answer]}.")
-    return await explain_closed(deps, prompt.id) or MOVED_ON
+    return await explain_closed(deps, prompt.id)
 
 
-def _change(deps: Deps, click: Click, answered: Prompt, job: Job) -> Change | None:
+async def _write(deps: Deps, click: Click, prompt: Prompt, job: Job) -> bool:
+    """Close the prompt with its answer, and move the job where the answer moves one."""
+    answered = _answered(deps, click, prompt)
     if click.answer is Answer.KEEP:
-        return _keep_watching(deps, answered, job)
-    event = _MOVES[answered.subject, click.answer]
+        [is_first] = await deps.store.apply([_keep_watching(deps, answered, job)])
+        return is_first
+    event = _event(answered, job)
+    if event is None:
+        return await deps.store.amend(amend(deps, answered))
     if event not in TRANSITIONS[job.state]:
+        return False
+    [is_first] = await deps.store.apply([await _change(deps, click, answered, job, event)])
+    return is_first
+
+
+def _answered(deps: Deps, click: Click, prompt: Prompt) -> Prompt:
+    is_back = click.answer is Answer.WITHDRAW
+    outcome, reason = (Outcome.WITHDRAWN, WITHDRAWN) if is_back else (Outcome.ANSWERED, click.reason)
+    return close(prompt, outcome, deps, answer=click.answer, actor=click.actor, reason=reason)
+
+
+def _event(answered: Prompt, job: Job) -> Event | None:
+    """What the answer moves; None where the training goes on as it does."""
+    if answered.subject is not Subject.CANCEL:
+        return _MOVES[answered.subject, answered.answer or Answer.KEEP]
+    if answered.answer is not Answer.APPROVE:
         return None
+    if job.state in BEFORE_THE_START:
+        return Event.CANCEL
+    # Not in one of these states any more, it cannot be stopped: the table has no such move.
+    return Event.STOP if job.state in AT_SERVICE else Event.CANCEL
+
+
+async def _change(deps: Deps, click: Click, answered: Prompt, job: Job, event: Event) -> Change:
     job = replace(job, **_rewritten(event, job))
-    reopens = event is Event.NOT_APPLIED
-    opens = [ask(deps, job, Subject.PROMOTE)] if reopens else []
+    opens = [await ask_gate(deps, job, Subject.PROMOTE)] if event is Event.NOT_APPLIED else []
     return move(
         deps,
         job,
         event,
         actor=click.actor,
-        reason=click.reason or _reason(event),
+        reason=click.reason or _reason(answered, event),
         opens=opens,
-        closes=[answered],
+        closes=[answered, *withdraw_open(deps, await _left_over(deps, answered, event, job), MOOT)],
         **_after(deps, event, job),
     )
+
+
+async def _left_over(deps: Deps, answered: Prompt, event: Event, job: Job) -> list[Prompt]:
+    """The other questions about the job that this move leaves without an object."""
+    others = [one for one in await deps.store.prompts(job.id) if one.id != answered.id]
+    return [one for one in others if is_moot(one, TRANSITIONS[job.state][event])]
+
+
+def _reason(answered: Prompt, event: Event) -> str:
+    return WITHDRAWN if answered.outcome is Outcome.WITHDRAWN else _REASONS.get(event, "")
 
 
 def _rewritten(event: Event, job: Job) -> dict[str, Any]:
     """What a move starts anew with: a start again claims anew, a switch not applied may be sent again."""
     if event is Event.AGAIN:
         return {"claim": None, "look": replace(job.look, notes={})}
+    if event is Event.STOP:
+        return {"look": replace(job.look, notes=without_cancel(job))}
     return {"switch": None} if event in (Event.NOT_APPLIED, Event.PROMOTE) else {}
+
+
+def without_cancel(job: Job) -> dict[str, Any]:
+    """The notes of the looks without what an earlier cancelling left."""
+    return {key: value for key, value in job.look.notes.items() if key != "cancel_sent"}
 
 
 def _after(deps: Deps, event: Event, job: Job) -> dict[str, Any]:
@@ -193,25 +304,19 @@ def _known_id(deps: Deps, job: Job) -> str | None:
     return deps.providers.get(job.request.provider).known_id(job.plan, job.claim or {})
 
 
-def _reason(event: Event) -> str:
-    return "A person saw that it was applied." if event is Event.APPLY else ""
-
-
 def _keep_watching(deps: Deps, answered: Prompt, job: Job) -> Change:
     look = replace(job.look, limit_at=deps.now() + deps.limits.watch)
     drawn = [redraw(deps, job.id, prompt_key(answered.id))]
     return replace(note(deps, job, look=look, act_at=deps.now(), notices=drawn), closes=(answered,))
 
 
-async def _ask_afresh(deps: Deps, prompt: Prompt, job: Job) -> Say:
+async def _ask_afresh(deps: Deps, prompt: Prompt, job: Job) -> Say | None:
     """What was shown has changed since: the old prompt is closed and a new one asked."""
     reason = "What it showed, or the rule that applies, has changed since; there is a new prompt."
     closed = close(prompt, Outcome.WITHDRAWN, deps, reason=reason)
-    fresh = ask(deps, job, prompt.subject)
-    drawn = [redraw(deps, job.id, prompt_key(prompt.id))]
-    change = note(deps, job, look=job.look, opens=[fresh], notices=drawn)
-    [is_first] = await deps.store.apply([replace(change, closes=(closed,))])
+    is_gate = prompt.subject in GATES
+    fresh = await ask_gate(deps, job, prompt.subject, asker=prompt.asker) if is_gate else ask(deps, job, prompt.subject)
+    if not await deps.store.amend(amend(deps, closed, opens=[fresh])):
+        return None
     deps.nudge("deliver")
-    if not is_first:
-        return await explain_closed(deps, prompt.id) or MOVED_ON
     return Say(text="Nothing was done: what this prompt showed has changed since. A new prompt is being posted.")

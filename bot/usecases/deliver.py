@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.domain.approvals import Outcome
 from bot.domain.changes import Button, Notice, NoticeKind, Say
-from bot.domain.contents import Content, Line, Note
+from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
+from bot.domain.text import code
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps
 from bot.usecases.cards import about, card
-from bot.usecases.moves import card_key, tell_channel, tell_person
+from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
 
 log = structlog.get_logger()
@@ -21,6 +23,7 @@ AT_ONCE = 50
 HOLDING = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
 """Slack's words for a conversation in which the bot may not post."""
 _LOOK_BACK = timedelta(seconds=60)
+_IN_THREADS = frozenset({NoticeKind.LINE, NoticeKind.END, NoticeKind.REMINDER})
 _LONGEST_WAIT = timedelta(minutes=5)
 _ALARM_AFTER = 3
 
@@ -84,6 +87,9 @@ async def _answer(deps: Deps, notice: Notice) -> None:
 
 async def _post(deps: Deps, notice: Notice) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
+    if await _is_overtaken(deps, notice):
+        await deps.store.drop(notice, "what it reminds of was decided before it was sent")
+        return
     channel = await _channel(deps, notice, job)
     thread = await _thread(deps, notice, channel)
     content = await _content(deps, notice, job)
@@ -94,11 +100,24 @@ async def _post(deps: Deps, notice: Notice) -> None:
             content,
             notice_id=notice.id,
             thread_ts=thread,
-            broadcast=notice.kind is NoticeKind.END and thread is not None,
+            broadcast=thread is not None and _is_for_the_channel(notice),
         )
     await deps.store.sent(notice, ts=ts, channel=channel)
     if notice.kind is NoticeKind.CARD:
         deps.nudge("launch")
+
+
+async def _is_overtaken(deps: Deps, notice: Notice) -> bool:
+    """A reminder of what has been decided meanwhile is not sent."""
+    if notice.kind is not NoticeKind.REMINDER:
+        return False
+    prompt = await deps.store.prompt(notice.body["prompt"])
+    return prompt is None or prompt.outcome is not Outcome.OPEN
+
+
+def _is_for_the_channel(notice: Notice) -> bool:
+    """Is a line of a thread shown in the channel too?"""
+    return notice.kind is NoticeKind.END or bool(notice.body.get("is_second"))
 
 
 async def _channel(deps: Deps, notice: Notice, job: Job | None) -> str:
@@ -112,10 +131,11 @@ async def _channel(deps: Deps, notice: Notice, job: Job | None) -> str:
 
 
 async def _thread(deps: Deps, notice: Notice, channel: str) -> str | None:
-    """The card's thread, where the card stands in this conversation: a training may have moved to another."""
-    if notice.kind not in (NoticeKind.LINE, NoticeKind.END) or notice.job_id is None:
+    """The thread of the card or the prompt, where that stands in this conversation: a training may have moved."""
+    if notice.kind not in _IN_THREADS or notice.job_id is None:
         return None
-    posted = await deps.store.notice(card_key(notice.job_id))
+    is_reminder = notice.kind is NoticeKind.REMINDER
+    posted = await deps.store.notice(prompt_key(notice.body["prompt"]) if is_reminder else card_key(notice.job_id))
     return posted.sent_ts if posted and posted.sent_to == channel else None
 
 
@@ -144,7 +164,24 @@ async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content:
     if notice.kind is NoticeKind.PROMPT:
         prompt = await deps.store.prompt(notice.body["prompt"])
         return await question(deps, prompt, job) if prompt else Note(text="")
+    if notice.kind is NoticeKind.REMINDER:
+        return await _reminder(deps, notice, job)
     return await _line(deps, notice, job)
+
+
+async def _reminder(deps: Deps, notice: Notice, job: Job) -> Content:
+    prompt = await deps.store.prompt(notice.body["prompt"])
+    if prompt is None:
+        return Note(text="")
+    rule, is_second = prompt.rule, bool(notice.body.get("is_second"))
+    calls = rule.second if is_second or prompt.escalated_at else ()
+    return Reminder(
+        prompt=prompt,
+        job=job,
+        title=about(deps, job.request.provider)[0],
+        calls=tuple(dict.fromkeys((*calls, *(() if is_second else rule.approvers)))),
+        is_second=is_second,
+    )
 
 
 async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
@@ -164,7 +201,23 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
         return
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
     await deps.store.drop(notice, str(error))
+    await _alarm_for_prompt(deps, notice, await deps.store.job(notice.job_id) if notice.job_id else None, error)
     deps.nudge("deliver")
+
+
+async def _alarm_for_prompt(deps: Deps, notice: Notice, job: Job | None, error: MessengerError) -> None:
+    """A question that nobody can see is told where somebody looks, as long as it is open."""
+    if notice.kind is not NoticeKind.PROMPT or job is None:
+        return
+    log.error("prompt not delivered", notice=notice.id, job=job.id, code=error.code)
+    prompt = await deps.store.prompt(notice.body["prompt"])
+    if deps.alarm_channel and prompt is not None and prompt.outcome is Outcome.OPEN:
+        place = f"<#{job.place}>" if job.place.startswith(("C", "G")) else "a direct message"
+        text = (
+            f"Training {code(job.id)} waits for a decision, and nobody sees the question: Slack does not take it in "
+            f"{place} ({code(error.code)}). Invite @switchyard there, or have its requester press *Use my DM*."
+        )
+        await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=f"unseen:{notice.id}")])
 
 
 async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
@@ -173,6 +226,7 @@ async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     told = tell_person(deps, url, _ways_on(job), key=f"{notice.id}:held:{notice.attempts}") if job and url else None
     log.warning("message held", notice=notice.id, job=notice.job_id, code=error.code)
     await deps.store.hold(notice, error.code, told)
+    await _alarm_for_prompt(deps, notice, job, error)
     deps.nudge("deliver")
 
 

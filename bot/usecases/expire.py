@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from bot.domain.approvals import GATES, Outcome, Prompt
-from bot.domain.jobs import TRANSITIONS, Event, Job, JobState
+from bot.domain.approvals import Outcome, Prompt, Subject
+from bot.domain.jobs import Event, Job, JobState
 from bot.ports import Deps
-from bot.usecases.moves import card_key, close, move, withdraw_open
+from bot.usecases.moves import MOOT, amend, card_key, close, is_moot, move, withdraw_open
 
 _HELD_IN = frozenset({JobState.PROPOSED, JobState.APPROVED})
 _URL_LIVES = timedelta(minutes=30)
@@ -14,21 +14,33 @@ _URL_LIVES = timedelta(minutes=30)
 async def expire_due(deps: Deps) -> None:
     """Tick: end what has run out."""
     for prompt in await deps.store.open_prompts():
-        if prompt.subject in GATES and prompt.expires_at is not None and deps.now() >= prompt.expires_at:
-            await _expire_prompt(deps, prompt)
+        await _end_prompt(deps, prompt)
     for job in await deps.store.in_states(_HELD_IN):
         if deps.now() - job.state_at >= deps.limits.held and await _is_held(deps, job):
             await _expire_held(deps, job)
     await deps.store.forget_urls(deps.now() - _URL_LIVES)
 
 
-async def _expire_prompt(deps: Deps, prompt: Prompt) -> None:
+async def _end_prompt(deps: Deps, prompt: Prompt) -> None:
+    """Close a question whose time is over, or whose training has moved on without it."""
     job = await deps.store.job(prompt.job_id)
-    if job is None or Event.EXPIRE not in TRANSITIONS[job.state]:
+    if job is None:
         return
+    if is_moot(prompt, job.state):
+        await deps.store.amend(amend(deps, close(prompt, Outcome.WITHDRAWN, deps, reason=MOOT)))
+        deps.nudge("deliver")
+    elif prompt.expires_at is not None and deps.now() >= prompt.expires_at:
+        await _expire(deps, prompt, job)
+
+
+async def _expire(deps: Deps, prompt: Prompt, job: Job) -> None:
     closed = close(prompt, Outcome.EXPIRED, deps)
-    reason = "Nobody answered in time; nothing was done."
-    await deps.store.apply([move(deps, job, Event.EXPIRE, reason=reason, closes=[closed])])
+    if prompt.subject is Subject.CANCEL:
+        # The training goes on, as it did while the question was open.
+        await deps.store.amend(amend(deps, closed))
+    else:
+        reason = "Nobody answered in time; nothing was done."
+        await deps.store.apply([move(deps, job, Event.EXPIRE, reason=reason, closes=[closed])])
     deps.nudge("deliver")
 
 

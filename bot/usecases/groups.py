@@ -1,5 +1,6 @@
-"""Who is in the user groups that may approve, and the clicks that wait for that."""
+"""Who is in the groups and channels that decide, and the clicks that wait for that."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,19 +9,36 @@ from bot.errors import MessengerError
 from bot.ports import Click, Deps
 from bot.usecases.decide import decide, standing_of
 from bot.usecases.moves import prompt_key, redraw, tell_person
+from bot.usecases.prompting import rule_of
 
 READ_EVERY = timedelta(seconds=60)
 
 
 async def read_groups(deps: Deps) -> None:
-    """Tick: while a prompt is open, keep the copies of its groups fresh; then decide the clicks that waited."""
+    """Tick: keep the copies fresh that open prompts and kept clicks need; then decide the clicks that waited."""
     clicks = await deps.store.kept_clicks()
-    if deps.policy.rule.groups and (clicks or await deps.store.open_prompts()):
-        known = await deps.store.groups(deps.policy.rule.groups)
-        for id_ in deps.policy.rule.groups:
-            await _read(deps, known.get(id_, Group(id=id_)))
+    known = await deps.store.groups(deps.policy.groups)
+    for id_ in await _wanted(deps, known):
+        await _read(deps, known.get(id_, Group(id=id_)))
     for click in clicks:
         await _decide_waiting(deps, click)
+
+
+async def read_now(deps: Deps, ids: Sequence[str]) -> None:
+    """Read these groups where their copies are not fresh."""
+    known = await deps.store.groups(ids)
+    for id_ in ids:
+        await _read(deps, known.get(id_, Group(id=id_)))
+
+
+async def _wanted(deps: Deps, known: Mapping[str, Group]) -> list[str]:
+    """The groups of all open gates, and those that somebody asked to be read."""
+    wanted = [id_ for id_, group in known.items() if group.read_at is None]
+    for prompt in await deps.store.open_prompts():
+        job = await deps.store.job(prompt.job_id)
+        if job is not None:
+            wanted += rule_of(deps, job, prompt.subject).groups
+    return list(dict.fromkeys(wanted))
 
 
 async def forget_members(deps: Deps, group_id: str) -> None:
@@ -65,7 +83,7 @@ async def _draw_prompts(deps: Deps, since: str) -> None:
 
 async def _decide_waiting(deps: Deps, click: Click) -> None:
     """The click counts as pressed now: the policy of this moment decides. It is kept until it can be decided."""
-    if await standing_of(deps, click.prompt_id, click.actor) is Standing.UNKNOWN:
+    if await standing_of(deps, click) is Standing.UNKNOWN:
         return
     said = await decide(deps, click)
     await deps.store.drop_click(click.id)

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import quote
 
-from bot.domain.approvals import Standing, may_decide
+from bot.domain.approvals import Standing, may_ask, may_decide
 from bot.domain.changes import Button, Say
 from bot.domain.jobs import AT_SERVICE, Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.policy import Act
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.domain.text import code, escape
 from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
 from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Reference, Watched
 from bot.usecases.looking import within
 from bot.usecases.moves import first_change, tell_person
-from bot.usecases.prompting import electorate
+from bot.usecases.prompting import electorate, read_first
 from bot.usecases.request import new_job
 
 _READINGS: Mapping[Phase, str] = {
@@ -52,7 +53,7 @@ async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> S
     if provider.powers.look_publishes and not may_publish and not await _is_looked_at(deps, provider, first):
         return await _history_instead(deps, provider, first, asking)
     if may_publish:
-        await _check_start_rule(deps, asking)
+        await _check_start_rule(deps, asking, first.model)
     inquiry = Inquiry(
         id=asking.key,
         provider=asking.provider,
@@ -110,12 +111,14 @@ async def _is_looked_at(deps: Deps, provider: Provider, reference: Reference) ->
     return living is not None and living.state in AT_SERVICE
 
 
-async def _check_start_rule(deps: Deps, asking: Asking) -> None:
+async def _check_start_rule(deps: Deps, asking: Asking, model: str) -> None:
     """Looking publishes here, so it falls under the rule for starts: who may approve one may look."""
-    if asking.provider not in deps.policy.gated_starts:
-        return
-    voters = await electorate(deps, deps.policy.rule)
-    verdict = may_decide(asking.actor, Actor(), voters, deps.now())
+    rule = deps.policy.rule_for(Act.START, asking.provider, model)
+    voters = await electorate(deps, rule)
+    judge = may_decide if rule.needed else may_ask
+    verdict = judge(asking.actor, Actor(), voters, deps.now())
+    if verdict.standing is Standing.UNKNOWN:
+        raise RefusedError(await read_first(deps, verdict))
     if verdict.standing is not Standing.ALLOWED:
         raise RefusedError(verdict.why)
 

@@ -1,16 +1,26 @@
 """How a move of a job becomes one change: the transition, what is told of it, and the prompts it opens or closes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.approvals import Outcome, Prompt
-from bot.domain.changes import Change, Notice, NoticeKind
-from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Transition, advance
+from bot.domain.approvals import Outcome, Prompt, Subject
+from bot.domain.changes import Amendment, Change, Notice, NoticeKind
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Event, Job, JobState, Look, Transition, advance
 from bot.domain.requests import SWITCHYARD, Actor, Json
 from bot.ports import DUE_IN, Deps
 
 _HAS_WORK = frozenset().union(*DUE_IN.values())
+_ASKED_IN: Mapping[Subject, frozenset[JobState]] = {
+    Subject.START: frozenset({JobState.PROPOSED}),
+    Subject.PROMOTE: frozenset({JobState.OFFERED}),
+    Subject.CANCEL: BEFORE_THE_START | AT_SERVICE | {JobState.STARTING, JobState.UNSURE},
+    Subject.DID_START: frozenset({JobState.UNSURE}),
+    Subject.DID_SWITCH: frozenset({JobState.UNSURE_SWITCH, JobState.PROMOTING}),
+    Subject.GO_ON: AT_SERVICE,
+}
+"""The states of a job in which there is something to answer."""
+MOOT = "The training has moved on."
 
 
 def card_key(job_id: str) -> str:
@@ -69,13 +79,18 @@ def note(
 
 
 def close(prompt: Prompt, outcome: Outcome, deps: Deps, **fields: Any) -> Prompt:
-    return replace(prompt, outcome=outcome, closed_at=deps.now(), **fields)
+    return replace(prompt, outcome=outcome, closed_at=deps.now(), version=prompt.version + 1, **fields)
 
 
 def withdraw_open(deps: Deps, prompts: Sequence[Prompt], reason: str) -> list[Prompt]:
     """The prompts of a job that are still open, closed because the matter was settled elsewhere."""
     still_open = [prompt for prompt in prompts if prompt.outcome is Outcome.OPEN]
     return [close(prompt, Outcome.WITHDRAWN, deps, reason=reason) for prompt in still_open]
+
+
+def is_moot(prompt: Prompt, state: JobState) -> bool:
+    """Does a job in this state leave nothing to decide of what the prompt asks?"""
+    return state not in _ASKED_IN[prompt.subject]
 
 
 def redraw(deps: Deps, job_id: str, target: str, *, key: str = "") -> Notice:
@@ -86,6 +101,20 @@ def redraw(deps: Deps, job_id: str, target: str, *, key: str = "") -> Notice:
 def tell_line(deps: Deps, job: Job, key: str, text: str) -> Notice:
     """A line in the card's thread that is no move; told once per `key`."""
     return _notice(deps, NoticeKind.LINE, key=f"{job.id}:{key}", job_id=job.id, body={"text": text})
+
+
+def amend(deps: Deps, *writes: Prompt, opens: Sequence[Prompt] = (), notices: Sequence[Notice] = ()) -> Amendment:
+    """What happens to prompts alone; each is drawn again, and the fresh ones are posted."""
+    drawn = [redraw(deps, prompt.job_id, prompt_key(prompt.id)) for prompt in writes]
+    posted = [_ask(deps, prompt) for prompt in opens]
+    return Amendment(writes=writes, opens=tuple(opens), notices=(*drawn, *notices, *posted))
+
+
+def remind(deps: Deps, prompt: Prompt, key: str, body: dict[str, Json]) -> Notice:
+    """A line in the thread of an open prompt; told once per `key`."""
+    key = f"{prompt_key(prompt.id)}:{key}"
+    body = {"prompt": prompt.id, **body}
+    return _notice(deps, NoticeKind.REMINDER, key=key, job_id=prompt.job_id, body=body)
 
 
 def post_card(deps: Deps, job: Job) -> Notice:

@@ -7,15 +7,15 @@ from itertools import groupby
 
 from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.changes import Change, Notice
-from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, Look, RemoteStatus, observe
+from bot.domain.jobs import AT_SERVICE, TRANSITIONS, Event, Job, JobState, Look, RemoteStatus, observe
 from bot.domain.pace import next_look
 from bot.domain.text import code
 from bot.errors import NotFoundError, ProviderError, RejectedError, UnreachableError
 from bot.ports import Deps, Gate, Provider, Work
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, watched, within
-from bot.usecases.moves import card_key, move, note, redraw, tell_line, withdraw_open
-from bot.usecases.prompting import ask
+from bot.usecases.moves import MOOT, card_key, is_moot, move, note, redraw, tell_line, withdraw_open
+from bot.usecases.prompting import ask, ask_gate
 from bot.usecases.settle import look_for
 
 AT_ONCE = 500
@@ -122,11 +122,17 @@ async def _after_status(deps: Deps, provider: Provider, job: Job, seen: RemoteSt
     looked = replace(job, look=_looked(deps, job, seen))
     if event is None or (event is Event.FAIL and seen.word in job.look.notes.get(PASSED_OVER, ())):
         return await _no_move(deps, looked, seen, before=job)
-    closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training has moved on.")
-    opens = [ask(deps, looked, Subject.PROMOTE)] if event is Event.OFFER else []
+    closes = withdraw_open(deps, _settled_by(job, event, await deps.store.prompts(job.id)), MOOT)
+    opens = [await ask_gate(deps, looked, Subject.PROMOTE)] if event is Event.OFFER else []
     # The counters start anew with the state, what was seen stays.
     change = move(deps, looked, event, reason=_reason(provider, event, seen), opens=opens, closes=closes)
     return replace(change, notices=(*_new_word(deps, job, seen, job), *change.notices))
+
+
+def _settled_by(job: Job, event: Event, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Whether a training may be cancelled stays a question as long as it waits or runs."""
+    state = TRANSITIONS[job.state][event]
+    return [one for one in prompts if one.subject is not Subject.CANCEL or is_moot(one, state)]
 
 
 def _reason(provider: Provider, event: Event, seen: RemoteStatus) -> str:

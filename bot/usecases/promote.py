@@ -17,7 +17,7 @@ from bot.ports import Deps, Provider, Work
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
 from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
-from bot.usecases.prompting import ask
+from bot.usecases.prompting import ask, ask_gate
 
 AT_ONCE = 4
 LOOKS = 3
@@ -87,7 +87,7 @@ async def _send(deps: Deps, provider: Provider, job: Job) -> Change:
     try:
         await within(deps.limits.step, provider.title, provider.promote(watched(job)))
     except ProviderError as error:
-        return _not_applied(deps, job, error)
+        return await _not_applied(deps, job, error)
     if not _sees(job):
         return move(deps, job, Event.APPLY, reason="Accepted by the service; that it serves cannot be seen from here.")
     switch = {**(job.switch or {}), "accepted_at": deps.now().isoformat()}
@@ -95,14 +95,13 @@ async def _send(deps: Deps, provider: Provider, job: Job) -> Change:
     return note(deps, job, look=job.look, switch=switch, act_at=deps.now() + deps.limits.pace.shortest, notices=drawn)
 
 
-def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
+async def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
     if error.effect is Effect.UNKNOWN:
         return move(deps, job, Event.DOUBT, reason=str(error))
     offered = replace(job, switch=None)
     reason = f"{error} The switch was not applied."
-    return move(
-        deps, offered, Event.NOT_APPLIED, reason=reason, opens=[ask(deps, offered, Subject.PROMOTE)], act_at=None
-    )
+    asked = await ask_gate(deps, offered, Subject.PROMOTE)
+    return move(deps, offered, Event.NOT_APPLIED, reason=reason, opens=[asked], act_at=None)
 
 
 async def _look(deps: Deps, provider: Provider, job: Job) -> Change:

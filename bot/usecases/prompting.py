@@ -1,13 +1,26 @@
 """What is asked of people, and what exactly an answer is bound to."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 
-from bot.domain.approvals import GATES, Electorate, Prompt, Rule, Subject, is_given_up, say_unreadable
+from bot.domain.approvals import (
+    GATES,
+    Electorate,
+    Group,
+    Prompt,
+    Subject,
+    Verdict,
+    is_given_up,
+    say_unreadable,
+)
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
-from bot.domain.requests import digest
+from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
+from bot.domain.requests import Actor, Json, digest
 from bot.ports import Deps, Gate
 from bot.usecases.cards import about
+from bot.usecases.evidence import Evidence, gather
 
 _CONSEQUENCES: Mapping[Subject, str] = {
     Subject.DID_START: (
@@ -22,32 +35,71 @@ _CONSEQUENCES: Mapping[Subject, str] = {
 }
 
 
-def ask(deps: Deps, job: Job, subject: Subject) -> Prompt:
-    """A new prompt, bound to what it will show and to the rule that holds now."""
-    now = deps.now()
+def ask(deps: Deps, job: Job, subject: Subject, *, evidence: Evidence = (), asker: Actor | None = None) -> Prompt:
+    """A new prompt, bound to what it will show and to the rule that holds now. A gate is asked with `ask_gate`."""
+    now, rule = deps.now(), rule_of(deps, job, subject)
+    is_gate = subject in GATES
     return Prompt(
         id=deps.new_id(),
         job_id=job.id,
         subject=subject,
-        digest=shown_digest(deps, job, subject),
-        rule=deps.policy.rule,
+        digest=shown_digest(deps, job, subject, evidence),
+        rule=rule,
         asked_at=now,
-        expires_at=now + deps.policy.expires_after if subject in GATES else None,
+        expires_at=now + rule.expires_after if is_gate else None,
+        asker=asker,
+        evidence=evidence,
+        remind_at=next_reminder(rule, 0, now) if is_gate else None,
     )
 
 
-def shown_digest(deps: Deps, job: Job, subject: Subject) -> str:
-    """A checksum over what a prompt shows of a job, and over the rule that applies."""
-    rule = rule_as_list(deps.policy.rule)
+async def ask_gate(deps: Deps, job: Job, subject: Subject, *, asker: Actor | None = None) -> Prompt:
+    """A new prompt of a gate, with the evidence of this moment."""
+    return ask(deps, job, subject, evidence=await gather(deps, job, subject), asker=asker)
+
+
+def act_of(deps: Deps, job: Job, subject: Subject) -> Act:
+    """What the policy calls that which a prompt is about."""
+    if subject is Subject.CANCEL:
+        return Act.CANCEL
+    if subject in (Subject.PROMOTE, Subject.DID_SWITCH):
+        return about(deps, job.request.provider)[1].switch
+    return Act.START
+
+
+def rule_of(deps: Deps, job: Job, subject: Subject) -> Rule:
+    """The rule that holds now for what a prompt of this job asks."""
+    return deps.policy.rule_for(act_of(deps, job, subject), job.request.provider, job.request.model)
+
+
+def next_reminder(rule: Rule, sent: int, now: datetime) -> datetime | None:
+    """When to remind after so many reminders; never in quiet hours."""
+    pause = rule.pause_before(sent)
+    return None if pause is None else end_of_quiet(rule.quiet, now + pause)
+
+
+def shown_digest(deps: Deps, job: Job, subject: Subject, evidence: Evidence = ()) -> str:
+    """A checksum over what a prompt shows of a job, what will be sent, and the rule that applies."""
+    rule = rule_of(deps, job, subject).as_json()
     if subject not in GATES:
         # The service is looked at while a person thinks, so what it says may change; the state of the job may not.
         return digest([job.id, subject.value, job.version, rule])
-    left = job.look.status.result if job.look.status else {}
-    return digest([job.id, subject.value, facts(job), left, consequence(deps, job, subject), rule])
+    return digest(
+        {
+            "job": [job.id, job.request.provider, job.request.model],
+            "act": [subject.value, consequence(deps, job, subject)],
+            "sent": [job.plan.digest() if job.plan else None, facts(job, subject)],
+            "left": _left(job, subject),
+            "evidence": evidence,
+            "rule": rule,
+        }
+    )
 
 
-def rule_as_list(rule: Rule) -> list[object]:
-    return [list(rule.approvers), rule.may_approve_own]
+def _left(job: Job, subject: Subject) -> Mapping[str, Json]:
+    """What the training left at the service; while it runs, that still changes."""
+    is_ended = subject is Subject.PROMOTE and job.look.status is not None
+    return job.look.status.result if is_ended and job.look.status else {}
 
 
 async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
@@ -56,7 +108,7 @@ async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         prompt=prompt,
         job=job,
         title=about(deps, job.request.provider)[0],
-        facts=(*facts(job), *_last_word(job, prompt.subject)),
+        facts=(*facts(job, prompt.subject), *prompt.evidence, *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
         notes=await _hindrances(deps, prompt),
     )
@@ -66,18 +118,17 @@ async def _hindrances(deps: Deps, prompt: Prompt) -> tuple[str, ...]:
     """A group that cannot be read approves nobody: said where people would press."""
     if prompt.subject not in GATES:
         return ()
-    known = await deps.store.groups(prompt.rule.groups)
+    known = await deps.store.groups(groups_in(prompt.rule.approvers))
     given_up = [group for group in known.values() if is_given_up(group, deps.now())]
     return (say_unreadable(given_up),) if given_up else ()
 
 
-def facts(job: Job) -> tuple[tuple[str, str], ...]:
+def facts(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
     """The lines that an approver reads: what is sent, and what the training left."""
     sent = job.plan.summary if job.plan else ()
-    data = _data_facts(job)
-    status = job.look.status
+    status = job.look.status if subject is Subject.PROMOTE else None
     left = [(key, str(value)) for key, value in status.metrics.items()] if status else []
-    return (*sent, *data, *left)
+    return (*sent, *_data_facts(job), *left)
 
 
 def _last_word(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
@@ -101,7 +152,10 @@ def consequence(deps: Deps, job: Job, subject: Subject) -> str:
         goes_live = " Its result goes live by itself: this is the last moment to stop it."
         return f"Approving starts this training at {title}." + goes_live * (powers.gate is Gate.BEFORE)
     if subject is Subject.PROMOTE:
-        return f"Approving tells {title} to serve the newly trained model as {job.request.model} from then on."
+        one_way = f" {title} has no way back: the model that serves now cannot be restored there." * powers.one_way
+        return f"Approving tells {title} to serve the newly trained model as {job.request.model} from then on.{one_way}"
+    if subject is Subject.CANCEL:
+        return "Approving cancels this training; what it has learned so far may be lost. Rejecting lets it go on."
     return _CONSEQUENCES[subject].format(title=title) + _left_behind(deps, job, subject)
 
 
@@ -116,6 +170,16 @@ def _left_behind(deps: Deps, job: Job, subject: Subject) -> str:
     return f" Starting again takes a new id; {reserved} stays behind there."
 
 
-async def electorate(deps: Deps, rule: Rule) -> Electorate:
+async def read_first(deps: Deps, verdict: Verdict) -> str:
+    """Have the groups read that decide; the sentence for somebody who has to press once more after that."""
+    known = await deps.store.groups(verdict.stale)
+    for id_ in verdict.stale:
+        # A copy without a time is read at the next tick, also where no prompt is open.
+        await deps.store.save_group(replace(known.get(id_, Group(id=id_)), read_at=None))
+    deps.nudge("groups")
+    return "The groups that decide this are being read; please try again in a moment."
+
+
+async def electorate(deps: Deps, rule: Rule, asked_at: datetime | None = None) -> Electorate:
     """The rule with what is known of its groups."""
-    return Electorate(rule=rule, groups=await deps.store.groups(rule.groups))
+    return Electorate(rule=rule, groups=await deps.store.groups(rule.groups), asked_at=asked_at)

@@ -10,6 +10,7 @@ from bot.domain.requests import Actor
 from bot.ports import Click, Deps
 from bot.usecases.cancel import cancel, keep_watching, offer_again
 from bot.usecases.decide import UNKNOWN_PROMPT, decide
+from bot.usecases.explain import explain_prompt
 from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
@@ -60,6 +61,10 @@ async def _answer(deps: Deps, payload: ActionPayload) -> Say:
 async def _decide(deps: Deps, payload: ActionPayload, answer: Answer) -> Say:
     click = click_on(deps, payload.pressed.value, answer, payload.actor, url=payload.response_url)
     return await decide(deps, click)
+
+
+async def _why(deps: Deps, payload: ActionPayload) -> Say:
+    return await explain_prompt(deps, payload.pressed.value, payload.actor)
 
 
 def _on_a_job(act: Callable[[Deps, str, Actor], Awaitable[Say]]) -> Press:
@@ -115,6 +120,7 @@ def _number(text: str, *, otherwise: int) -> int:
 PRESSES: Mapping[Action, Press] = {
     Action.APPROVE: _approve,
     Action.ANSWER: _answer,
+    Action.WHY: _why,
     Action.CANCEL: _on_a_job(cancel),
     Action.OFFER_AGAIN: _on_a_job(offer_again),
     Action.KEEP_WATCHING: _on_a_job(keep_watching),
@@ -125,4 +131,4 @@ PRESSES: Mapping[Action, Press] = {
     Action.LOOK: _look,
     Action.JOBS_PAGE: _jobs_page,
 }
-"""Every action but REJECT, which opens a form first (see `handlers.forms.reject`)."""
+"""Every action but REJECT, which opens a form first (see `handlers.forms.reason`)."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from bot.domain.changes import Button
-from bot.domain.contents import Card, Content, Line, Note, Question
+from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus
 from bot.domain.text import code
 from handlers.ids import Action
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.prompts import question
+from handlers.views.prompts import question, reminder
 from handlers.views.words import PHRASES, moved, named, person, sign, verbatim
 
 _CELLS = 20
@@ -24,7 +24,9 @@ def render(content: Content) -> Message:
         return card(content)
     if isinstance(content, Line):
         return line(content)
-    return question(content) if isinstance(content, Question) else note(content)
+    if isinstance(content, Question):
+        return question(content)
+    return reminder(content) if isinstance(content, Reminder) else note(content)
 
 
 def note(content: Note) -> Message:

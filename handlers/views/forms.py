@@ -7,19 +7,20 @@ REASON = "reason"
 MOST_REASON = 500
 
 
-def reason_form(carried: str) -> Block:
-    """Why is it rejected? `carried` comes back with what is typed; it takes 3,000 characters."""
+def reason_form(carried: str, verb: str = "Reject", *, is_optional: bool = False) -> Block:
+    """Why is it approved or rejected? `carried` comes back with what is typed; it takes 3,000 characters."""
     return {
         "type": "modal",
-        "callback_id": Callback.REJECT_REASON.value,
+        "callback_id": Callback.REASON.value,
         "private_metadata": carried,
-        "title": plain_text("Reject", 24),
-        "submit": plain_text("Reject", 24),
+        "title": plain_text(verb, 24),
+        "submit": plain_text(verb, 24),
         "close": plain_text("Back", 24),
         "blocks": [
             {
                 "type": "input",
                 "block_id": REASON,
+                "optional": is_optional,
                 "label": plain_text("Why?", 2000),
                 "hint": plain_text("Everybody who sees the card can read it.", 2000),
                 "element": {

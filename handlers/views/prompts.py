@@ -1,10 +1,21 @@
 """The questions to people, with exactly what an answer is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject
-from bot.domain.contents import Question
+from bot.domain.approvals import (
+    ANSWERS,
+    GATES,
+    Answer,
+    Outcome,
+    Prompt,
+    Subject,
+    Vote,
+    named_group,
+    say_nobody,
+)
+from bot.domain.contents import Question, Reminder
 from bot.domain.jobs import Job
+from bot.domain.policy import groups_in, people_in
 from bot.domain.text import code
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
@@ -15,6 +26,7 @@ from handlers.views.words import named, person, when
 HEADINGS: Mapping[Subject, str] = {
     Subject.START: "May this training start?",
     Subject.PROMOTE: "May the trained model go live?",
+    Subject.CANCEL: "May this training be cancelled?",
     Subject.DID_START: "Did this training start?",
     Subject.DID_SWITCH: "Was the switch applied?",
     Subject.GO_ON: "Shall this training be watched any longer?",
@@ -29,6 +41,7 @@ _LABELS: Mapping[Answer, str] = {
     Answer.APPLIED: "It was applied",
     Answer.NOT_APPLIED: "It was not",
     Answer.KEEP: "Keep watching",
+    Answer.WITHDRAW: "Withdraw",
 }
 
 _OUTCOMES: Mapping[Answer, str] = {
@@ -40,6 +53,7 @@ _OUTCOMES: Mapping[Answer, str] = {
     Answer.APPLIED: "Answered: it was applied",
     Answer.NOT_APPLIED: "Answered: it was not applied",
     Answer.KEEP: "Answered: keep watching",
+    Answer.WITHDRAW: "Withdrawn",
 }
 
 _STYLES: Mapping[Answer, str] = {Answer.APPROVE: "primary", Answer.REJECT: "danger"}
@@ -50,13 +64,13 @@ def question(content: Question) -> Message:
     job, prompt = content.job, content.prompt
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
-    facts = [("Asked by", person(job.request.actor))]
+    facts = [("Asked by", person(prompt.asker or job.request.actor))]
     facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
     shown = [blocks.section(f":raised_hand: *{heading}*\n{name}, training {code(job.id)}"), *blocks.columns(facts)]
     last = [
         blocks.section(foreign(content.consequence, 1500)),
         _answers(content) if is_open else blocks.section(f"*{outcome(prompt)}*"),
-        blocks.context([_who(prompt, job), *(content.notes if is_open else ())]),
+        blocks.context([_who(prompt, job), *_votes(prompt), *(content.notes if is_open else ())]),
     ]
     return blocks.message(f"{name}: {heading}{'' if is_open else f' {outcome(prompt)}'}", shown, last)
 
@@ -68,11 +82,15 @@ def outcome(prompt: Prompt) -> str:
         return f"{_OUTCOMES[prompt.answer]} by {person(prompt.actor)}.{reason}"
     if prompt.outcome is Outcome.EXPIRED:
         return "Expired: nobody answered in time, and nothing was done."
+    if prompt.answer is Answer.WITHDRAW and prompt.actor:
+        return f"Withdrawn by {person(prompt.actor)}, who had asked."
     return f"Closed. {foreign(prompt.reason, 600)}".strip()
 
 
 def _answers(content: Question) -> Block:
-    return blocks.buttons([_answer_button(answer, content) for answer in ANSWERS[content.prompt.subject]])
+    prompt = content.prompt
+    why = [blocks.button("Why?", action_id(Action.WHY), prompt.id)] if prompt.subject in GATES else []
+    return blocks.buttons([*(_answer_button(answer, content) for answer in ANSWERS[prompt.subject]), *why])
 
 
 def _answer_button(answer: Answer, content: Question) -> Block:
@@ -101,12 +119,46 @@ def _action(answer: Answer) -> str:
 
 def _who(prompt: Prompt, job: Job) -> str:
     """Who may answer, as the rule says; without approvers, the key that names them."""
-    asker = person(job.request.actor)
+    asker = person(prompt.asker or job.request.actor)
     if prompt.subject not in GATES:
         return f"{asker} or an approver can answer."
-    if not prompt.rule.approvers:
-        return "Nobody may approve here yet: the setting `SWITCHYARD_APPROVALS__APPROVERS` is empty."
-    people = [f"<@{id_}>" for id_ in prompt.rule.people] + [f"<!subteam^{id_}>" for id_ in prompt.rule.groups]
-    own = "" if prompt.rule.may_approve_own else f" {asker} asked for it and may not."
+    rule = prompt.rule
+    if not rule.approvers:
+        return say_nobody(rule)
+    many = f" {rule.needed} of them have to approve." if rule.needed > 1 else ""
+    second = f" {called(rule.second)} since {when(prompt.escalated_at)} as well." if prompt.escalated_at else ""
+    own = "" if rule.may_approve_own else f" {asker} asked for it and may not."
     until = f" Until {when(prompt.expires_at)}." if prompt.expires_at else ""
-    return f"May decide: {', '.join(people)}.{own}{until}"
+    return f"May decide: {called(rule.approvers)}.{many}{second}{own}{until}"
+
+
+def _votes(prompt: Prompt) -> list[str]:
+    """Who has approved so far, where it takes several."""
+    if not prompt.votes or prompt.rule.needed < 2:
+        return []
+    given = [_vote(vote) for vote in prompt.votes]
+    missing = f" {prompt.missing} more needed." if prompt.outcome is Outcome.OPEN and prompt.missing else ""
+    return [f"{len(given)} of {prompt.rule.needed} approvals: {', '.join(given)}.{missing}"]
+
+
+def _vote(vote: Vote) -> str:
+    seat = f" for <@{vote.seat}>" if vote.seat != vote.actor.user else ""
+    reason = f" ({foreign(vote.reason, 200)})" if vote.reason else ""
+    return f"{person(vote.actor)}{seat}{reason}"
+
+
+def called(ids: Iterable[str]) -> str:
+    """People, groups and channels, in Slack's markup."""
+    people, groups = people_in(ids), groups_in(ids)
+    return ", ".join([*(f"<@{id_}>" for id_ in people), *(named_group(id_) for id_ in groups)])
+
+
+def reminder(content: Reminder) -> Message:
+    """A line that calls those who can decide."""
+    prompt, job = content.prompt, content.job
+    name = named(content.title, job)
+    calls = f"{called(content.calls)}: " if content.calls else ""
+    first = "you are asked too, since nobody has decided yet. " if content.is_second else "this still waits for you. "
+    until = f" It expires {when(prompt.expires_at)}." if prompt.expires_at else ""
+    text = f":bell: {calls}{first}{HEADINGS[prompt.subject]} {name}, training {code(job.id)}.{until}"
+    return blocks.message(f"{name}: {HEADINGS[prompt.subject]} It still waits.", [blocks.section(text)])

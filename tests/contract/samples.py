@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain.approvals import Answer, Outcome, Prompt, Rule, Subject
+from bot.domain.approvals import Answer, Outcome, Prompt, Subject
 from bot.domain.changes import Change, Notice, NoticeKind
 from bot.domain.jobs import Event, Job, JobState, Transition, advance
+from bot.domain.policy import Rule
 from bot.domain.requests import SWITCHYARD, Actor, TrainRequest
 from bot.ports import Click, Inquiry
 
@@ -68,7 +69,8 @@ def a_prompt(id_: str = "p1", job_id: str = "j1", **fields: Any) -> Prompt:
 
 
 def answered(prompt: Prompt, answer: Answer = Answer.APPROVE, actor: Actor = BORA) -> Prompt:
-    return replace(prompt, outcome=Outcome.ANSWERED, answer=answer, actor=actor, closed_at=NOW)
+    version = prompt.version + 1
+    return replace(prompt, outcome=Outcome.ANSWERED, answer=answer, actor=actor, closed_at=NOW, version=version)
 
 
 def a_notice(key: str, lane: str = "a", kind: NoticeKind = NoticeKind.LINE, **fields: Any) -> Notice:

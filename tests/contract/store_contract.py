@@ -574,7 +574,7 @@ class Prompts:
         """One change closes the outdated question and asks anew."""
         prompt, job = a_prompt(), a_job(state=JobState.OFFERED)
         await store.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
-        withdrawn = replace(prompt, outcome=Outcome.WITHDRAWN, reason="changed", closed_at=NOW)
+        withdrawn = replace(prompt, outcome=Outcome.WITHDRAWN, reason="changed", closed_at=NOW, version=2)
         assert await store.apply([bookkeeping(job, closes=(withdrawn,), opens=(a_prompt("p2"),))]) == [True]
         assert await store.open_prompts() == [a_prompt("p2")]
 

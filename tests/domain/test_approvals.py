@@ -11,12 +11,12 @@ from bot.domain.approvals import (
     Answer,
     Electorate,
     Group,
-    Rule,
     Standing,
     Subject,
     is_approver_or,
     may_decide,
 )
+from bot.domain.policy import Rule
 from bot.domain.requests import Actor
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -150,9 +150,10 @@ def test_a_group_id_is_nobody() -> None:
 
 
 def test_every_question_has_answers_of_its_own() -> None:
-    """Gates are approved or rejected; the three other questions offer exactly their documented buttons."""
+    """Gates are approved, rejected or taken back; the three other questions offer exactly their documented buttons."""
     assert set(ANSWERS) == set(Subject)
-    assert {subject: ANSWERS[subject] for subject in GATES} == dict.fromkeys(GATES, (Answer.APPROVE, Answer.REJECT))
+    decisions = (Answer.APPROVE, Answer.REJECT, Answer.WITHDRAW)
+    assert {subject: ANSWERS[subject] for subject in GATES} == dict.fromkeys(GATES, decisions)
     assert ANSWERS[Subject.DID_START] == (Answer.RUNS, Answer.AGAIN, Answer.GIVE_UP)
     assert ANSWERS[Subject.DID_SWITCH] == (Answer.APPLIED, Answer.NOT_APPLIED)
     assert ANSWERS[Subject.GO_ON] == (Answer.KEEP, Answer.GIVE_UP)

@@ -18,12 +18,12 @@ from slack_sdk.signature import SignatureVerifier
 
 import handlers
 from bot.app import TRANSPORT
-from bot.domain.approvals import Rule
 from bot.domain.jobs import Job
 from bot.domain.pace import Pace
+from bot.domain.policy import Policy, Rule, settings_clauses
 from bot.files import DataFolder
 from bot.poller import Crew
-from bot.ports import Deps, JobFilter, Limits, Policy
+from bot.ports import Deps, JobFilter, Limits
 from bot.usecases.check import check_due
 from bot.usecases.deliver import deliver_due
 from bot.usecases.groups import read_groups
@@ -40,7 +40,7 @@ from tests.sandbox.slack_app import bolt_app, listening
 
 TEAM, CHANNEL = "T0SWITCHYD", "C0TRAIN001"
 ADA, BORA, CHIE = "U0ADA00001", "U0BORA0001", "U0CHIE0001"
-GATED = Policy(rule=Rule(approvers=(BORA, CHIE, "S0MLOPS001")), gated_starts=frozenset({"sestek"}))
+GATED = Policy(clauses=settings_clauses(Rule(approvers=(BORA, CHIE, "S0MLOPS001")), ["sestek"]))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +154,7 @@ async def edge(
                 providers=providers(),
                 messenger=SlackMessenger(client, TRANSPORT, posts_per_second=1000),
                 files=DataFolder(DATA, folder / "spool", 1 << 20),
-                policy=policy,
+                policies=lambda: policy,
                 limits=Limits(pace=Pace(shortest=timedelta(seconds=1), longest=timedelta(seconds=5))),
                 now=time.now,
                 new_id=lambda: secrets.token_hex(8),

@@ -1,23 +1,26 @@
 """What the engine hands to the edge, with one text in the place of everything that comes from outside."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain.approvals import ANSWERS, Outcome, Prompt, Rule, Subject
+from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject, Vote
 from bot.domain.changes import Button
-from bot.domain.contents import Card, Content, Line, Note, Question
+from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
 from bot.domain.jobs import ENDS, Job, JobState, Look, Phase, RemoteStatus, Transition
+from bot.domain.policy import Rule
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
 from handlers.marks import foreign as safe
 from handlers.views import forms, history
 from handlers.views.blocks import Message
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ADA, BORA = Actor(team="T0SWITCHYD", user="U0ADA00001"), Actor(team="T0SWITCHYD", user="U0BORA0001")
+ADA, BORA, CHIE = (Actor(team="T0SWITCHYD", user=user) for user in ("U0ADA00001", "U0BORA0001", "U0CHIE0001"))
 RULE = Rule(approvers=(BORA.user, "S0MLOPS001"))
 OURS = (
-    r"<@U0ADA00001>|<@U0BORA0001>|<!subteam\^S0MLOPS001>|<!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|[0-9: -]+ UTC>"
+    r"<@U0(?:ADA0000|BORA000|CHIE000|ABSENT0)1>|<#C0ALARM001>|<!subteam\^S0(?:MLOPS|LEADS)001>|"
+    r"<!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|[0-9: -]+ UTC>"
 )
 """Every mark that the samples below may bring into a message."""
 
@@ -89,6 +92,27 @@ def prompts(foreign: str = "a reason") -> Iterator[Prompt]:
             yield prompt(subject, outcome=Outcome.ANSWERED, answer=answer, actor=BORA, reason=foreign)
 
 
+def halfway(foreign: str = "a reason") -> Iterator[Prompt]:
+    """A question that takes three approvals, with two; open, answered, taken back, and with the second group called."""
+    second = ("S0LEADS001", "C0ALARM001")
+    rule = replace(RULE, name="production", needed=3, second=second, second_after=timedelta(hours=8))
+    votes = (Vote(actor=BORA, at=AT, seat=BORA.user), Vote(actor=CHIE, at=AT, seat="U0ABSENT01", reason=foreign))
+    asked = prompt(rule=rule, votes=votes, evidence=((foreign, foreign),))
+    yield asked
+    yield replace(asked, escalated_at=AT)
+    yield replace(asked, outcome=Outcome.ANSWERED, answer=Answer.APPROVE, actor=BORA, votes=votes * 2)
+    yield replace(asked, outcome=Outcome.WITHDRAWN, answer=Answer.WITHDRAW, actor=BORA)
+
+
+def reminders() -> Iterator[Reminder]:
+    """Of every gate, to the first and to the second group."""
+    for subject in sorted(GATES):
+        for is_second in (False, True):
+            calls = ("U0BORA0001", "S0MLOPS001", "C0ALARM001")
+            asked = prompt(subject)
+            yield Reminder(prompt=asked, job=job(), title="Sestek Knovvu ML", calls=calls, is_second=is_second)
+
+
 def cards(foreign: str = "my-model") -> Iterator[Card]:
     """The card of every state."""
     buttons = (Button(label="Cancel", action="cancel", value="j2345ab"),)
@@ -108,6 +132,8 @@ def contents(foreign: str = "my-model") -> Iterator[Content]:
             job=job(state, foreign), title="Sestek Knovvu ML", transition=move(state, foreign), is_end=state in ENDS
         )
     yield from (question(asked, foreign) for asked in prompts(foreign))
+    yield from (question(asked, foreign) for asked in halfway(foreign))
+    yield from reminders()
     yield Note(text=f"Sestek Knovvu ML has not answered: {safe(foreign)}")
 
 

@@ -396,7 +396,7 @@ def submission(private_metadata: str, reason: str | None, user: str = BORA) -> d
         "view": {
             "id": "V1",
             "type": "modal",
-            "callback_id": Callback.REJECT_REASON.value,
+            "callback_id": Callback.REASON.value,
             "private_metadata": private_metadata,
             "state": {"values": values},
         },

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from bot.domain.approvals import ANSWERS, Answer, Outcome, Rule, Subject
+from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Subject
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Card, Note
 from bot.domain.jobs import ENDS, JobState, Look
+from bot.domain.policy import Rule
 from bot.domain.requests import Payload
 from handlers.ids import Action, action_of
 from handlers.marks import clipped, foreign, tamed
@@ -189,7 +190,7 @@ def test_nothing_foreign_mentions_links_or_breaks_out(word: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_sentences_of_the_engine_keep_only_our_own_marks(word: str) -> None:
     """Notes and answers come as finished sentences: what is not a person, a group or a time is escaped in them."""
-    ours = r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>"
+    ours = r"<@[UW][A-Z0-9]+>|<#[CG][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>"
     for message in (render(Note(text=word)), blocks.say(Say(text=word))):
         for text in (message.text, *marked_texts(message.blocks)):
             assert re.search("[<>]", re.sub(ours, "", text)) is None
@@ -337,15 +338,17 @@ def test_a_service_that_was_not_heard_yet_is_not_quoted() -> None:
 def test_an_open_question_has_its_answers_and_a_closed_one_none(subject: Subject) -> None:
     """Each subject has exactly its own answers, bound to what was shown; a closed prompt says how it ended instead."""
     asked = render(samples.question(samples.prompt(subject)))
-    actions = [action_of(one["action_id"]) for one in pressed(asked.blocks)]
+    answers = [one for one in pressed(asked.blocks) if one["action_id"] != Action.WHY.value]
+    actions = [action_of(one["action_id"]) for one in answers]
     said = [Answer(which or action.value) for action, which in filter(None, actions)]
     assert tuple(said) == ANSWERS[subject]
-    assert {one["value"] for one in pressed(asked.blocks)} == {f"p1|{'d' * 64}"}
+    assert {one["value"] for one in answers} == {f"p1|{'d' * 64}"}
+    assert (len(answers) < len(pressed(asked.blocks))) is (subject in GATES), "only a gate has a rule to explain"
     for prompt in samples.prompts():
         if prompt.subject is subject and prompt.outcome is not Outcome.OPEN:
             closed = render(samples.question(prompt))
             assert pressed(closed.blocks) == []
-            assert re.search("Approved|Rejected|Answered|Given up|Expired|Closed", read(closed))
+            assert re.search("Approved|Rejected|Withdrawn|Answered|Given up|Expired|Closed", read(closed))
 
 
 def test_every_outcome_reads_differently() -> None:
@@ -367,7 +370,7 @@ def test_a_crowded_question_can_still_be_answered() -> None:
     crowded = replace(samples.question(samples.prompt(), "fact " * 50, facts=200), consequence="It goes live.")
     message = render(crowded)
     assert faults(message) == []
-    assert len(pressed(message.blocks)) == 2
+    assert len(pressed(message.blocks)) == 4
     assert "It goes live." in read(message)
     assert "did not fit" in read(message)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.domain.jobs import Phase, RemoteStatus
+from bot.domain.policy import Act
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
     ConfigurationError,
@@ -65,7 +66,8 @@ class Decthings(Defaults):
         self._launcher = config.launcher
         self._client = Client(config.base_url, config.api_key.get_secret_value(), tools.sessions)
         self.arguments = arguments_of(self._contract)
-        self.powers = Powers(gate=Gate.AFTER if self._contract is STATES else Gate.NONE, cancel=True)
+        gate = Gate.AFTER if self._contract is STATES else Gate.NONE
+        self.powers = Powers(gate=gate, cancel=True, switch=Act.ACTIVATE)
 
     # The wish
 

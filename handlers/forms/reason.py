@@ -1,0 +1,94 @@
+"""An answer with a reason asks for it in a form: a rejection always, an approval where the rule wants it.
+
+`views.open` needs the click's trigger, which is good for three seconds and never stored. It is the one network call
+that starts in a handler, in a task that the app holds, so that the ack does not wait for it.
+"""
+
+import logging
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.approvals import Answer, Outcome
+from bot.domain.changes import NOTHING, Say
+from bot.ports import Click, Deps
+from bot.usecases.decide import decide, may_answer, wants_reason
+from bot.usecases.moves import tell_person
+from handlers.actions import click_on, press
+from handlers.ids import Action, action_of
+from handlers.messenger import code_of
+from handlers.payloads import ActionPayload, Carried, SubmissionPayload
+from handlers.views.blocks import Message
+from handlers.views.forms import MOST_REASON, REASON, reason_form
+
+log = logging.getLogger(__name__)
+
+VERBS = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
+
+
+async def press_or_ask(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say | Message:
+    """Do what a button says; where it first wants a reason, open the form, if this person may answer."""
+    answer = _asks_for_reason(payload)
+    prompt_id, _, _ = payload.pressed.value.partition("|")
+    if answer is None or (answer is Answer.APPROVE and not await wants_reason(deps, prompt_id, answer)):
+        return await press(deps, payload)
+    denied = await may_answer(deps, prompt_id, payload.actor)
+    if denied is not None:
+        return denied
+    is_optional = not await wants_reason(deps, prompt_id, answer)
+    deps.spawn(f"form:{deps.new_id()}", _open(deps, client, payload, answer, is_optional=is_optional))
+    return NOTHING
+
+
+def _asks_for_reason(payload: ActionPayload) -> Answer | None:
+    known = action_of(payload.pressed.action_id)
+    return {Action.APPROVE: Answer.APPROVE, Action.REJECT: Answer.REJECT}.get(known[0]) if known else None
+
+
+async def _open(
+    deps: Deps, client: AsyncWebClient, payload: ActionPayload, answer: Answer, *, is_optional: bool
+) -> None:
+    carried = Carried(value=payload.pressed.value, url=payload.response_url, answer=answer)
+    view = reason_form(carried.model_dump_json(), VERBS[answer], is_optional=is_optional)
+    is_open = False
+    try:
+        await client.views_open(trigger_id=payload.trigger_id, view=view)
+        is_open = True
+    except SlackApiError as error:
+        log.warning("the form did not open: %s", code_of(error))
+    finally:
+        # Whatever else it was, the connection or Slack's answer, is logged by who holds the task.
+        if not is_open:
+            await _offer_the_button_again(deps, payload, answer)
+
+
+async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: Answer) -> None:
+    """A fresh button, seen only by who pressed, brings a fresh trigger."""
+    if not payload.response_url:
+        return
+    button = {"label": VERBS[answer], "action": answer.value, "value": payload.pressed.value}
+    body = {"text": "Slack did not open the form in time. Please press once more:", "buttons": [button]}
+    await deps.store.tell([tell_person(deps, payload.response_url, body)])
+    deps.nudge("deliver")
+
+
+async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
+    """Answer with the reason that was typed. NOTHING is left to say once the answer stands."""
+    carried = Carried.model_validate_json(payload.view.private_metadata)
+    reason = payload.value(REASON, REASON).strip()[:MOST_REASON]
+    prompt_id, _, _ = carried.value.partition("|")
+    if not reason and await wants_reason(deps, prompt_id, carried.answer):
+        denied = await may_answer(deps, prompt_id, payload.actor)
+        verb = VERBS[carried.answer]
+        return denied or Say(text=f"Nothing was done: this answer needs a reason. Please press *{verb}* once more.")
+    click = click_on(deps, carried.value, carried.answer, payload.actor, url=carried.url, reason=reason)
+    said = await decide(deps, click)
+    return NOTHING if await _stands(deps, click) else said
+
+
+async def _stands(deps: Deps, click: Click) -> bool:
+    """Is what this person answered now the answer that is kept?"""
+    prompt = await deps.store.prompt(click.prompt_id)
+    if prompt is None or prompt.outcome is not Outcome.ANSWERED:
+        return False
+    return (prompt.answer, prompt.actor) == (click.answer, click.actor)
