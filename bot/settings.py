@@ -69,22 +69,26 @@ def _read_list(value: Any) -> Any:
     return read
 
 
+def _entries(ids: tuple[str, ...], pattern: re.Pattern[str]) -> str:
+    """Which of them are not of the pattern, by their places: what stands there may be a secret that went astray."""
+    wrong = [str(place) for place, id_ in enumerate(ids, 1) if not pattern.fullmatch(id_)]
+    return f"{'entry' if len(wrong) == 1 else 'entries'} {', '.join(wrong)}" if wrong else ""
+
+
 def _check_approvers(ids: tuple[str, ...]) -> tuple[str, ...]:
-    wrong = [id_ for id_ in ids if not _SLACK_ID.fullmatch(id_)]
+    wrong = _entries(ids, _SLACK_ID)
     if wrong:
-        named = ", ".join(f"`{id_}`" for id_ in wrong)
         raise _problem(
-            f"{named}: not the id of a person (U… or W…) or of a user group (S…). Slack shows a person's under "
+            f"{wrong}: not the id of a person (U… or W…) or of a user group (S…). Slack shows a person's under "
             "“Copy member ID” in the profile, a group's in the address of its page."
         )
     return tuple(dict.fromkeys(ids))
 
 
 def _check_teams(ids: tuple[str, ...]) -> tuple[str, ...]:
-    wrong = [id_ for id_ in ids if not _TEAM_ID.fullmatch(id_)]
+    wrong = _entries(ids, _TEAM_ID)
     if wrong:
-        named = ", ".join(f"`{id_}`" for id_ in wrong)
-        raise _problem(f"{named}: not the id of a workspace (T…) or of an organisation (E…).")
+        raise _problem(f"{wrong}: not the id of a workspace (T…) or of an organisation (E…).")
     return tuple(dict.fromkeys(ids))
 
 

@@ -153,7 +153,7 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("SWITCHYARD_APPROVALS__APPROVERS", '["@bora", "C012345", "{x}"]', "`@bora`, `C012345`, `{x}`: not the id"),
+        ("SWITCHYARD_APPROVALS__APPROVERS", '["@bora", "C012345", "{x}"]', "entries 1, 2, 3: not the id"),
         ("SWITCHYARD_APPROVALS__APPROVERS", "U012345", "has to be a JSON list"),
         ("SWITCHYARD_APPROVALS__APPROVERS", '{"U012345": true}', "has to be a JSON list"),
         ("SWITCHYARD_APPROVALS__APPROVERS", "[12]", "has to be a text"),
@@ -167,7 +167,7 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
         ("SWITCHYARD_SLACK__SOCKETS", "0", "has to be 1 or more"),
         ("SWITCHYARD_SLACK__SOCKETS", "11", "has to be 10 or less"),
         ("SWITCHYARD_SLACK__SILENCE_SECONDS", "0", "has to be more than 0"),
-        ("SWITCHYARD_SLACK__TEAMS", '["T0SWITCHYD", "U0ADA00001"]', "`U0ADA00001`: not the id of a workspace"),
+        ("SWITCHYARD_SLACK__TEAMS", '["T0SWITCHYD", "U0ADA00001"]', "entry 2: not the id of a workspace"),
         ("SWITCHYARD_DATABASE_URL", "postgresql://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "postgres://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "switchyard.db", "has to name a file: sqlite:///switchyard.db"),
@@ -257,6 +257,8 @@ def test_all_problems_are_reported_in_one_message(empty_folder: Path) -> None:
         f'[slack]\nbot_token = "{SECRET}"\nbot_token = "{SECRET}"\n',
         f'[poll]\nmin_seconds = "{SECRET}"\n',
         f'[approvals]\nself = "{SECRET}"\n',
+        f'[approvals]\napprovers = ["U0BORA0001", "{SECRET}"]\n',
+        f'[slack]\nteams = ["{SECRET}"]\n',
     ],
 )
 def test_no_message_repeats_a_value_that_may_be_secret(empty_folder: Path, text: str) -> None:

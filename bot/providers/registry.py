@@ -48,7 +48,8 @@ class Registry:
 
     def require(self, names: Iterable[str], setting: str) -> None:
         """Raise ConfigurationError where `setting` names a provider that there is not: a gate that would never shut."""
-        unknown = [str(_unknown(name, self.names)) for name in names if name not in self.names]
+        places = enumerate(names, 1)
+        unknown = [_stray(place, name, self.names) for place, name in places if name not in self.names]
         if unknown:
             raise ConfigurationError(f"{setting}: {' '.join(unknown)}")
 
@@ -115,9 +116,18 @@ def _strangers(sections: Mapping[str, Mapping[str, Any]], installed: list[EntryP
 
 def _unknown(name: str, names: tuple[str, ...]) -> UsageError:
     near = difflib.get_close_matches(name.lower(), names, n=1)
-    known = ", ".join(f"`{one}`" for one in names)
-    sentence = f"`{name}` is no provider." if near else f"`{name}` is no provider; there are {known}."
+    sentence = f"`{name}` is no provider." if near else f"`{name}` is no provider; there are {_listed(names)}."
     return UsageError(sentence, word=name, suggestion=near[0] if near else "")
+
+
+def _stray(place: int, name: str, names: tuple[str, ...]) -> str:
+    """A wrong word in a list of providers. It is quoted only where it is near a name: else it may be a secret."""
+    error = _unknown(name, names)
+    return str(error) if error.suggestion else f"entry {place} is no provider; there are {_listed(names)}."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{one}`" for one in names)
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -122,6 +122,9 @@ def test_a_gate_for_an_unknown_provider_is_refused(three: Registry) -> None:
     with pytest.raises(ConfigurationError) as raised:
         three.require(["sony", "nort"], "SWITCHYARD_APPROVALS__START")
     assert str(raised.value) == "SWITCHYARD_APPROVALS__START: `nort` is no provider. Did you mean `north`?"
+    with pytest.raises(ConfigurationError, match="START: entry 2 is no provider; there are `") as raised:
+        three.require(["sony", SECRET], "SWITCHYARD_APPROVALS__START")
+    assert SECRET not in str(raised.value)
 
 
 def test_all_problems_are_reported_at_once(tools: Tools) -> None:
