@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from bot.domain.approvals import Answer, Group, Prompt
 from bot.domain.arguments import Arguments, DataRule
+from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, Say
 from bot.domain.contents import Content
 from bot.domain.health import ServiceHealth
@@ -323,6 +324,23 @@ class Store(Protocol):
 
     async def forget_urls(self, before: datetime) -> None:
         """Forget the response_urls of commands older than that, and of answers tried in vain since then."""
+
+    async def record(self, records: Sequence[Record]) -> None:
+        """Append to the audit log what no change brings by itself. A store that only reads leaves it to the writer."""
+
+    async def take_in(self) -> int:
+        """Append what other processes left for the audit log, each once; how many."""
+
+    async def entries(self, after: int = 0, limit: int = 100) -> list[Entry]:
+        """The rows of the audit log that follow a number."""
+
+    async def latest(self, kind: AuditKind | None = None) -> Entry | None:
+        """The last row of the audit log, of this kind where one is given."""
+
+    async def last_anchor(self) -> Anchor | None: ...
+
+    async def anchor(self, anchor: Anchor, now: datetime, notice: Notice) -> None:
+        """Keep an anchor together with the message that posts it. StoreError if that row has one."""
 
 
 class Messenger(Protocol):

@@ -7,6 +7,8 @@ import json
 
 from sqlite_utils import Database, Migrations
 
+from storage.audit import TABLES as AUDIT_TABLES
+from storage.audit import begin
 from storage.rows import searched
 from storage.statements import rows, update
 
@@ -28,6 +30,14 @@ def m002_words_to_search(db: Database) -> None:
         wish = json.loads(row["request"])
         words = searched(row["id"], row["model"], wish.get("params", {}), wish.get("data", {}))
         update(db, "jobs", {"searched": words}, "id = :id", id=row["id"])
+
+
+@migrations()
+def m003_audit_log(db: Database) -> None:
+    """The audit log and its anchors. Its first row covers the moves that were kept before it."""
+    for statement in AUDIT_TABLES:
+        db.execute(statement)
+    begin(db)
 
 
 _FIRST_TABLES = (

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot.domain.approvals import Group, Prompt
+from bot.domain.audit import Anchor, AuditKind, Entry, Record, may_switch, records_of, records_of_prompts
 from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.requests import TrainRequest
 from bot.errors import StoreError
 from bot.ports import DUE_IN, Answered, Asked, Click, Inquiry, JobFilter, Work
-from storage import outbox
+from storage import audit, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -57,7 +58,7 @@ class SqliteStore:
     """See `bot.ports.Store`. `open` before use, `close` at the end."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        path = path.resolve()  # one file has one lock, whichever link leads to it
+        path = self._path = path.resolve()  # one file has one lock, whichever link leads to it
         self._writer = None if read_only else Writer(path)
         self._readers = Readers(path)
 
@@ -218,6 +219,38 @@ class SqliteStore:
 
         await self._write(work)
 
+    # -- the audit log -----------------------------------------------------------------------------------------------
+
+    async def record(self, records: Sequence[Record]) -> None:
+        if self._writer is not None:
+            await self._write(lambda db: audit.append(db, records))
+        else:
+            for record in records:
+                await asyncio.to_thread(audit.leave, self._path, record)
+
+    async def take_in(self) -> int:
+        left = await asyncio.to_thread(audit.waiting, self._path)
+        if left:
+            await self._write(lambda db: audit.take_in(db, left.values()))
+            await asyncio.to_thread(_remove, list(left))
+        return len(left)
+
+    async def entries(self, after: int = 0, limit: int = 100) -> list[Entry]:
+        return await self._read(lambda db: audit.entries(db, after, limit))
+
+    async def latest(self, kind: AuditKind | None = None) -> Entry | None:
+        return await self._read(lambda db: audit.latest(db, kind))
+
+    async def last_anchor(self) -> Anchor | None:
+        return await self._read(audit.last_anchor)
+
+    async def anchor(self, anchor: Anchor, now: datetime, notice: Notice) -> None:
+        def work(db: Database) -> None:
+            audit.add_anchor(db, anchor, now)
+            _add_all(db, [notice])
+
+        await self._write(work)
+
     # -- the outbox --------------------------------------------------------------------------------------------------
 
     async def tell(self, notices: Sequence[Notice]) -> None:
@@ -352,19 +385,34 @@ def _apply(db: Database, change: Change) -> bool:
     if change.transition is not None:
         row |= moved_columns(change.job)
     values: dict[str, Any] = {"job": change.job.id, "expected": change.expected}
+    former = _switch_of(db, change) if may_switch(change) else row["switch"]
     if not update(db, "jobs", row, "id = :job AND version = :expected", **values):
         return False
-    _write_effects(db, change)
+    _write_effects(db, change, is_new_switch=former != row["switch"])
     return True
+
+
+def _switch_of(db: Database, change: Change) -> str | None:
+    found = first(db, "SELECT switch FROM jobs WHERE id = :id", {"id": change.job.id})
+    return found["switch"] if found else None
 
 
 def _amend(db: Database, amendment: Amendment) -> bool:
     if not all(_is_open(db, prompt) for prompt in amendment.writes):
         return False
+    votes = _votes(db, amendment.writes)
     for prompt in (*amendment.opens, *amendment.writes):
         put(db, "prompts", prompt_row(prompt))
     _add_all(db, amendment.notices)
+    audit.append(db, records_of_prompts(amendment.writes, amendment.opens, votes))
     return True
+
+
+def _votes(db: Database, prompts: Sequence[Prompt]) -> dict[str, int]:
+    """How many votes stand in the store for those that now have some."""
+    sql = "SELECT json_array_length(prompt, '$.votes') AS votes FROM prompts WHERE id = :id"
+    found = {one.id: first(db, sql, {"id": one.id}) for one in prompts if one.votes}
+    return {id_: row["votes"] or 0 for id_, row in found.items() if row}
 
 
 def _is_open(db: Database, prompt: Prompt) -> bool:
@@ -373,12 +421,19 @@ def _is_open(db: Database, prompt: Prompt) -> bool:
     return row is not None and to_prompt(row).version == prompt.version - 1
 
 
-def _write_effects(db: Database, change: Change) -> None:
+def _write_effects(db: Database, change: Change, *, is_new_switch: bool = False) -> None:
     if change.transition is not None:
         insert(db, "transitions", transition_row(change.transition))
+    votes = _votes(db, change.closes)
     for prompt in (*change.opens, *change.closes):
         put(db, "prompts", prompt_row(prompt))
     _add_all(db, change.notices)
+    audit.append(db, records_of(change, votes, is_new_switch=is_new_switch))
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _add_all(db: Database, notices: Sequence[Notice]) -> None:

@@ -12,12 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.approvals import Group
+from bot.domain.audit import AuditKind, Record, seal
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
-from storage import rows
+from storage import audit, rows
 from storage.store import SqliteStore
 from tests.contract.samples import (
     NOW,
@@ -53,6 +54,7 @@ JOB = replace(
     look=Look(status=STATUS),
 )
 BIRTH = birth(a_job())
+DENIED = seal(Record(at=NOW, kind=AuditKind.DENIED, job_id="j1", facts={"why": "No."}), 1, "0" * 64)
 assert BIRTH.transition is not None
 
 Row = Mapping[str, Any]
@@ -66,6 +68,7 @@ READERS: Mapping[str, tuple[Row, Callable[[Row], object]]] = {
     "health": (rows.health_row(ServiceHealth(name="sony")), rows.to_health),
     "notice": (rows.notice_row(a_notice("k", body={"text": "x"})), rows.to_notice),
     "group": (rows.group_row(Group(id="S0OPS", members=frozenset({"U0BORA"}))), rows.to_group),
+    "audit": ({name: getattr(DENIED, name) for name in audit.COLUMNS}, audit.to_entry),
 }
 
 CELLS = st.one_of(
@@ -196,6 +199,9 @@ def calls(store: SqliteStore, job_id: str) -> list[Callable[[], Awaitable[object
         lambda: store.groups(["S0OPS"]),
         store.health,
         lambda: store.notice("k"),
+        lambda: store.entries(0, 9),
+        store.latest,
+        store.last_anchor,
         lambda: store.asked_for(job.request.request_key),
         lambda: store.reply_url(job_id, NOW),
         lambda: store.request(birth(replace(job, id="j9")), same_since=at(days=-1), is_exclusive=True),

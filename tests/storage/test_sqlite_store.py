@@ -22,6 +22,7 @@ from storage.rows import job_row
 from storage.sqlite import connect, is_sound
 from storage.statements import insert
 from storage.store import SqliteStore
+from tests.contract.audit_contract import AuditContract
 from tests.contract.samples import (
     NOW,
     a_click,
@@ -61,7 +62,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
         yield store
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, AuditContract):
     """The contract, on a file."""
 
 
