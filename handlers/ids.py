@@ -82,6 +82,7 @@ METHODS = (
     "chat.postMessage",
     "chat.update",
     "conversations.history",
+    "conversations.members",
     "conversations.open",
     "conversations.replies",
     "usergroups.users.list",
@@ -97,7 +98,7 @@ SCOPES: Mapping[str, str] = {
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",
     "mpim:history": "the same in a direct message of several people",
-    "channels:read": "hears that the bot was invited to a public channel, so that held trainings go on",
+    "channels:read": "hears that the bot was invited to a public channel, and reads who is in one that may approve",
     "groups:read": "the same for a private channel",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
 }

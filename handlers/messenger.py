@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
@@ -198,10 +199,23 @@ class SlackMessenger:
             raise MessengerError(f"Slack does not take the answer any more (HTTP {response.status_code}).")
 
     async def members(self, group: str) -> frozenset[str]:
-        response = await self._call(
-            ("usergroups.users.list", ""), lambda: self._client.usergroups_users_list(usergroup=group)
-        )
-        return frozenset(_read(response, "users", list))
+        if group.startswith("S"):
+            listed = await self._call(
+                ("usergroups.users.list", ""), lambda: self._client.usergroups_users_list(usergroup=group)
+            )
+            return frozenset(_read(listed, "users", list))
+        return await self._members_of_channel(group)
+
+    async def _members_of_channel(self, channel: str) -> frozenset[str]:
+        found: frozenset[str] = frozenset()
+        cursor: str | None = None
+        while True:
+            read = partial(self._client.conversations_members, channel=channel, limit=_PAGE, cursor=cursor)
+            page = await self._call(("conversations.members", ""), read)
+            found |= frozenset(_read(page, "members", list))
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return found
 
     async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
         """Send with blocks; where Slack does not take them, as plain text, so that nothing is dropped in silence."""

@@ -4,14 +4,16 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.approvals import Subject
+from bot.domain.approvals import Standing, Subject
 from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
 from bot.domain.requests import Plan
 from bot.errors import DataError, UsageError
 from bot.ports import Deps, Work
+from bot.usecases.groups import read_now
 from bot.usecases.moves import card_key, move, note, redraw
 from bot.usecases.prompting import ask_gate, rule_of
+from bot.usecases.request import standing_of_asker
 
 AT_ONCE = 4
 
@@ -25,6 +27,11 @@ async def check_due(deps: Deps) -> None:
 
 async def check(deps: Deps, job: Job) -> None:
     """Check one job and move it on."""
+    hindrance = await _asker_hinders(deps, job)
+    if hindrance is not None:
+        await deps.store.apply([hindrance])
+        deps.nudge("deliver")
+        return
     try:
         plan = await asyncio.to_thread(make_plan, deps, job)
     except (DataError, UsageError) as error:
@@ -36,6 +43,19 @@ async def check(deps: Deps, job: Job) -> None:
     await deps.store.apply([change])
     deps.nudge("launch")
     deps.nudge("deliver")
+
+
+async def _asker_hinders(deps: Deps, job: Job) -> Change | None:
+    """Who asked may turn out not to be allowed once the groups are read that the command could not wait for."""
+    verdict = await standing_of_asker(deps, job.request)
+    if verdict.standing is Standing.UNKNOWN:
+        await read_now(deps, verdict.stale)
+        verdict = await standing_of_asker(deps, job.request)
+    if verdict.standing is Standing.UNKNOWN:
+        return _later(deps, job, "The groups that may start this training cannot be read at the moment.")
+    if verdict.standing is Standing.DENIED:
+        return move(deps, job, Event.REFUSE, reason=f"{verdict.why} Nothing was sent.")
+    return None
 
 
 def make_plan(deps: Deps, job: Job) -> Plan:

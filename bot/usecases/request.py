@@ -3,13 +3,17 @@
 import asyncio
 from dataclasses import replace
 
+from bot.domain.approvals import Standing, Verdict, may_ask
 from bot.domain.jobs import Job, JobState
+from bot.domain.policy import Act
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, Provider
 from bot.usecases.moves import first_change
+from bot.usecases.prompting import electorate
 
 AGAIN = "again:"
+_HOW = "`switchyard policy explain` tells who may."
 
 
 async def request_training(deps: Deps, request: TrainRequest, *, url: str = "") -> Answered:
@@ -32,6 +36,7 @@ async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: st
 
 async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: str) -> Answered:
     provider = deps.providers.get(request.provider)
+    await _check_asker(deps, request)
     provider.check(request)
     request = replace(request, data=await asyncio.to_thread(choose_data, deps, provider, request))
     answer = await deps.store.request(
@@ -45,6 +50,23 @@ async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: st
         deps.nudge("check")
         deps.nudge("deliver")
     return answer
+
+
+async def _check_asker(deps: Deps, request: TrainRequest) -> None:
+    """Who surely may not ask is told at once; where a group has to be read first, `check` decides."""
+    verdict = await standing_of_asker(deps, request)
+    if verdict.standing is Standing.DENIED:
+        raise RefusedError(verdict.why)
+
+
+async def standing_of_asker(deps: Deps, request: TrainRequest) -> Verdict:
+    """What the policy says of whoever wants to train."""
+    rule = deps.policy.rule_for(Act.START, request.provider, request.model)
+    verdict = may_ask(request.actor, request.actor, await electorate(deps, rule), deps.now())
+    if verdict.standing is not Standing.DENIED:
+        return verdict
+    where = f" by the rule “{rule.name}”" if rule.name else ""
+    return replace(verdict, why=f"You may not start this training{where}. {_HOW}")
 
 
 def new_job(deps: Deps, request: TrainRequest, state: JobState) -> Job:

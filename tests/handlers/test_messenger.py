@@ -357,6 +357,17 @@ async def test_people_and_groups(line: Line) -> None:
         await line.messenger.members("S0NOBODY01")
 
 
+async def test_everybody_in_a_channel_however_many(line: Line) -> None:
+    """The members of a channel are read page by page, to the last."""
+    channels = line.slack.workspace.channels
+    many = tuple(f"U0PERSON{number:03}" for number in range(450))
+    channels[TRAININGS] = replace(channels[TRAININGS], members=channels[TRAININGS].members + many)
+    assert set(many) < await line.messenger.members(TRAININGS)
+    assert len(line.slack.calls_of("conversations.members")) > 1
+    with pytest.raises(MessengerError):
+        await line.messenger.members("C0NOWHERE1")
+
+
 # -- answers through a response_url -----------------------------------------------------------------------------------
 
 
