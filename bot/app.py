@@ -22,7 +22,7 @@ from bot.domain.policy import Policy, Rule, settings_clauses
 from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
 from bot.poller import Crew, Poller, Tick, contain
-from bot.ports import Deps, Limits
+from bot.ports import Caps, Deps, Limits
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
@@ -240,6 +240,10 @@ def limits_of(settings: Settings) -> Limits:
         lost=timedelta(minutes=poll.lost_minutes),
         held=timedelta(hours=poll.hold_hours),
         step=timedelta(seconds=poll.step_timeout_seconds),
+        caps=Caps(
+            living=settings.limits.living_per_person,
+            commands=settings.limits.commands_per_minute,
+        ),
     )
 
 

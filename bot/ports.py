@@ -180,11 +180,13 @@ class Asked(StrEnum):
     NEW = "new"
     SAME = "same"  # an equal wish is at most a minute old and still alive
     BUSY = "busy"  # the service trains this model already, and takes one training at a time
+    FULL = "full"  # the person has as many living trainings as one may have; the job is the oldest of them
+    TOO_FAST = "too_fast"  # the person sent too many commands within a minute; nothing was kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """How a request was answered, and the job that was made or stands in the way."""
+    """How a request was answered, and the job that was made or stands in the way (TOO_FAST: that would be made)."""
 
     asked: Asked
     job: Job
@@ -231,11 +233,26 @@ class Inquiry:
     asked_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How much one person may have and ask: living trainings, and commands a minute. None is no limit."""
+
+    living: int | None = None
+    commands: int | None = None
+
+
 class Store(Protocol):
     """Everything that is kept. Each method is one transaction; when it returns, it is on disk."""
 
     async def request(
-        self, change: Change, *, same_since: datetime, is_exclusive: bool, is_again: bool = False, url: str = ""
+        self,
+        change: Change,
+        *,
+        same_since: datetime,
+        is_exclusive: bool,
+        is_again: bool = False,
+        url: str = "",
+        caps: Caps = Caps(),
     ) -> Answered:
         """Keep a new job. The same request key is answered the same; `is_again` skips the look for an equal wish.
 
@@ -291,7 +308,8 @@ class Store(Protocol):
 
     async def save_health(self, health: ServiceHealth, notices: Sequence[Notice]) -> None: ...
 
-    async def inquire(self, inquiry: Inquiry) -> None: ...
+    async def inquire(self, inquiry: Inquiry, *, caps: Caps = Caps()) -> bool:
+        """Keep a question; False, and nothing is kept, where the person sent too many commands within a minute."""
 
     async def claim_inquiries(self, now: datetime, lease_until: datetime) -> list[Inquiry]: ...
 
@@ -396,7 +414,7 @@ class Providers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Times after which something is done. Each has a setting."""
+    """Times after which something is done, and how much one person may ask. Each has a setting."""
 
     pace: Pace
     watch: timedelta = timedelta(hours=72)
@@ -408,6 +426,7 @@ class Limits:
     same: timedelta = timedelta(seconds=60)
     step: timedelta = timedelta(seconds=60)
     upload: timedelta = timedelta(minutes=20)
+    caps: Caps = Caps()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

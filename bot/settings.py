@@ -207,6 +207,13 @@ class PollSettings(Section):
         return Pace(shortest=timedelta(seconds=self.min_seconds), longest=timedelta(seconds=self.max_seconds))
 
 
+class LimitSettings(Section):
+    """How much one person may have and ask."""
+
+    living_per_person: int = Field(default=20, ge=1)
+    commands_per_minute: int = Field(default=30, ge=1)
+
+
 class LogSettings(Section):
     """How much is logged."""
 
@@ -229,6 +236,7 @@ class Settings(BaseModel):
     data: DataSettings = DataSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     poll: PollSettings = PollSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
     folder: Path = Field(default_factory=Path.cwd)

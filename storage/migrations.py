@@ -40,6 +40,13 @@ def m003_audit_log(db: Database) -> None:
     begin(db)
 
 
+@migrations()
+def m004_asks_of_a_minute(db: Database) -> None:
+    """Who sent how many commands lately, by delivery, so that the limit holds over a restart."""
+    db.execute("CREATE TABLE asks (key TEXT PRIMARY KEY, user TEXT NOT NULL, at INTEGER NOT NULL)")
+    db.execute("CREATE INDEX asks_user ON asks (user, at)")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

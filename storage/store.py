@@ -15,8 +15,8 @@ from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.requests import TrainRequest
 from bot.errors import StoreError
-from bot.ports import DUE_IN, Answered, Asked, Click, Inquiry, JobFilter, Work
-from storage import audit, outbox
+from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Work
+from storage import asks, audit, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 ALL = -1
 """SQLite's word for no limit."""
+NO_CAPS = Caps()
 URL_IS_GOOD_FOR = timedelta(minutes=30)
 """A response_url takes five answers within 30 minutes."""
 
@@ -86,13 +87,24 @@ class SqliteStore:
     # -- requests and moves ------------------------------------------------------------------------------------------
 
     async def request(
-        self, change: Change, *, same_since: datetime, is_exclusive: bool, is_again: bool = False, url: str = ""
+        self,
+        change: Change,
+        *,
+        same_since: datetime,
+        is_exclusive: bool,
+        is_again: bool = False,
+        url: str = "",
+        caps: Caps = NO_CAPS,
     ) -> Answered:
         def work(db: Database) -> Answered:
-            known = _known_answer(db, change.job.request.request_key)
+            wish = change.job.request
+            known = _known_answer(db, wish.request_key)
             if known:
                 return known
+            if not asks.takes(db, wish.request_key, wish.actor.user, change.job.created_at, caps.commands):
+                return Answered(asked=Asked.TOO_FAST, job=change.job)
             answer = _in_the_way(db, change.job, same_since, is_exclusive=is_exclusive, is_again=is_again)
+            answer = answer or _without_room(db, wish.actor.user, caps.living)
             if answer is None:
                 _insert_job(db, change)
                 answer = Answered(asked=Asked.NEW, job=change.job)
@@ -205,8 +217,14 @@ class SqliteStore:
 
         await self._write(work)
 
-    async def inquire(self, inquiry: Inquiry) -> None:
-        await self._write(lambda db: insert(db, "inquiries", inquiry_row(inquiry), or_ignore=True))
+    async def inquire(self, inquiry: Inquiry, *, caps: Caps = NO_CAPS) -> bool:
+        def work(db: Database) -> bool:
+            if not asks.takes(db, inquiry.id, inquiry.actor.user, inquiry.asked_at, caps.commands):
+                return False
+            insert(db, "inquiries", inquiry_row(inquiry), or_ignore=True)
+            return True
+
+        return await self._write(work)
 
     async def claim_inquiries(self, now: datetime, lease_until: datetime) -> list[Inquiry]:
         due = "act_at <= :now ORDER BY act_at, rowid LIMIT :limit"
@@ -339,6 +357,11 @@ def _in_the_way(db: Database, job: Job, same_since: datetime, *, is_exclusive: b
         {"provider": job.request.provider, "model": job.request.model},
     )
     return Answered(asked=Asked.BUSY, job=to_job(busy)) if busy and is_exclusive else None
+
+
+def _without_room(db: Database, user: str, most: int | None) -> Answered | None:
+    oldest = asks.oldest_of_full(db, user, most)
+    return Answered(asked=Asked.FULL, job=_job(db, oldest)) if oldest else None
 
 
 def _watched(db: Database, provider: str, remote_id: str, model: str) -> Job | None:

@@ -168,6 +168,8 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
         ("SWITCHYARD_SLACK__SOCKETS", "11", "has to be 10 or less"),
         ("SWITCHYARD_SLACK__SILENCE_SECONDS", "0", "has to be more than 0"),
         ("SWITCHYARD_SLACK__TEAMS", '["T0SWITCHYD", "U0ADA00001"]', "entry 2: not the id of a workspace"),
+        ("SWITCHYARD_LIMITS__LIVING_PER_PERSON", "0", "has to be 1 or more"),
+        ("SWITCHYARD_LIMITS__COMMANDS_PER_MINUTE", "many", "has to be a whole number"),
         ("SWITCHYARD_DATABASE_URL", "postgresql://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "postgres://bot@db/jobs", "PostgreSQL is not built yet; use SQLite"),
         ("SWITCHYARD_DATABASE_URL", "switchyard.db", "has to name a file: sqlite:///switchyard.db"),
@@ -406,6 +408,7 @@ def test_the_example_shows_the_defaults(empty_folder: Path) -> None:
     assert shown.slack.api_url == default.slack.api_url
     assert (shown.slack.sockets, shown.slack.silence_seconds) == (default.slack.sockets, default.slack.silence_seconds)
     assert shown.health.host == default.health.host
+    assert shown.limits == default.limits
 
 
 def test_the_operator_s_page_names_every_setting() -> None:
@@ -430,6 +433,7 @@ def test_the_operator_s_page_names_every_setting() -> None:
         "data": defaults.data,
         "approvals": defaults.approvals,
         "poll": defaults.poll,
+        "limits": defaults.limits,
     }
     for section, key in own_keys():
         value = getattr(numbers.get(section), key, None)

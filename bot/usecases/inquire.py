@@ -16,7 +16,7 @@ from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Refer
 from bot.usecases.looking import within
 from bot.usecases.moves import first_change, tell_person
 from bot.usecases.prompting import electorate, read_first
-from bot.usecases.request import new_job
+from bot.usecases.request import check_caps, new_job, say_too_fast
 
 _READINGS: Mapping[Phase, str] = {
     Phase.QUEUED: "it waits",
@@ -63,7 +63,8 @@ async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> S
         url=asking.url,
         asked_at=deps.now(),
     )
-    await deps.store.inquire(inquiry)
+    if not await deps.store.inquire(inquiry, caps=deps.limits.caps):
+        raise RefusedError(say_too_fast(deps))
     deps.nudge("inquire")
     return Say(text=f"Asking {provider.title} …")
 
@@ -83,6 +84,7 @@ async def watch(deps: Deps, asking: Asking, index: int) -> tuple[Say, Job | None
         raise UsageError("That training cannot be watched: its name is not complete.")
     reference = references[index]
     answer = await _keep(deps, asking, provider, reference)
+    check_caps(deps, answer)
     if answer.asked is not Asked.NEW:
         return Say(text=f"It is watched already, as `{answer.job.id}`."), answer.job
     deps.nudge("poll")
@@ -103,7 +105,9 @@ async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Refer
     look = Look(limit_at=deps.now() + deps.limits.watch)
     job = replace(new_job(deps, request, JobState.QUEUED), remote_id=reference.remote_id, look=look)
     change = first_change(deps, job, actor=asking.actor, reason="Started elsewhere; watched from now on.")
-    return await deps.store.request(change, same_since=deps.now(), is_exclusive=False, is_again=True, url=asking.url)
+    return await deps.store.request(
+        change, same_since=deps.now(), is_exclusive=False, is_again=True, url=asking.url, caps=deps.limits.caps
+    )
 
 
 async def _is_looked_at(deps: Deps, provider: Provider, reference: Reference) -> bool:

@@ -21,6 +21,7 @@ async def request_training(deps: Deps, request: TrainRequest, *, url: str = "") 
 
     The same `request_key` gets the same answer. An equal wish of the last minute that still lives is answered with
     its job (`Asked.SAME`); so is a model that is in training where the service takes one at a time (`Asked.BUSY`).
+    Raises RefusedError for more than one person may have or ask.
     """
     return await _request(deps, request, is_again=False, url=url)
 
@@ -45,7 +46,9 @@ async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: st
         is_exclusive=provider.powers.one_at_a_time,
         is_again=is_again,
         url=url,
+        caps=deps.limits.caps,
     )
+    check_caps(deps, answer)
     if answer.asked is Asked.NEW:
         deps.nudge("check")
         deps.nudge("deliver")
@@ -67,6 +70,27 @@ async def standing_of_asker(deps: Deps, request: TrainRequest) -> Verdict:
         return verdict
     where = f" by the rule “{rule.name}”" if rule.name else ""
     return replace(verdict, why=f"You may not start this training{where}. {_HOW}")
+
+
+def check_caps(deps: Deps, answer: Answered) -> None:
+    """Raise RefusedError where the person has or asks more than one may."""
+    if answer.asked is Asked.TOO_FAST:
+        raise RefusedError(say_too_fast(deps))
+    if answer.asked is Asked.FULL:
+        raise RefusedError(
+            f"One person may have {deps.limits.caps.living} trainings here that have not ended "
+            "(SWITCHYARD_LIMITS__LIVING_PER_PERSON), and you have as many. Nothing new was started: wait for an end, "
+            f"or cancel one. The oldest is `{answer.job.id}`; `/jobs mine` lists them."
+        )
+
+
+def say_too_fast(deps: Deps) -> str:
+    """The sentence on too many commands."""
+    return (
+        f"One person may send {deps.limits.caps.commands} commands a minute here that start a training or ask a "
+        "service (SWITCHYARD_LIMITS__COMMANDS_PER_MINUTE), and you sent as many. Nothing was done: please try again "
+        "in a minute."
+    )
 
 
 def new_job(deps: Deps, request: TrainRequest, state: JobState) -> Job:

@@ -12,7 +12,7 @@ from bot.domain.changes import Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Actor, Payload, Plan
-from bot.ports import DUE_IN, Answered, Asked, JobFilter, Store, Work
+from bot.ports import DUE_IN, Answered, Asked, Caps, JobFilter, Store, Work
 from tests.contract.samples import (
     ADA,
     BORA,
@@ -93,6 +93,12 @@ async def ask(store: Store, key: str, id_: str, *, since: datetime = A_MINUTE_AG
     """Ada's usual wish, delivered under this key."""
     job = a_job(id_, request=a_wish(key))
     return await store.request(birth(job), same_since=since, is_exclusive=exclusive)
+
+
+async def capped(store: Store, key: str, id_: str, *, actor: Actor = ADA, **caps: int) -> Answered:
+    """A wish of its own, where one person may have or ask only so much."""
+    job = a_job(id_, request=a_wish(key, actor=actor))
+    return await store.request(birth(job), same_since=NOW, is_exclusive=False, is_again=True, caps=Caps(**caps))
 
 
 def ids(jobs: Sequence[Job]) -> list[str]:
@@ -876,6 +882,52 @@ class Waiting:
         await store.inquire(an_inquiry())
         await store.end_inquiry("i1", None)
         assert await store.claim_inquiries(at(days=1), at(days=2)) == []
+
+    async def test_nobody_has_more_living_jobs_than_one_may(self, store: Store) -> None:
+        """The oldest living one stands in the way; other people are not held up, and an end makes room."""
+        [first, _] = [await keep(store, a_job(f"j{number}", created_at=at(seconds=number))) for number in (1, 2)]
+        assert (await capped(store, "k3", "j3", living=2)).asked is Asked.FULL
+        assert (await capped(store, "k3", "j3", living=2)).job.id == "j1"
+        assert await store.job("j3") is None
+        assert (await capped(store, "k4", "j4", living=2, actor=BORA)).asked is Asked.NEW
+        await store.apply([step(first, Event.CANCEL)])
+        assert (await capped(store, "k5", "j5", living=2)).asked is Asked.NEW
+        assert (await capped(store, "k6", "j6", living=2)).asked is Asked.FULL
+
+    async def test_a_refusal_for_want_of_room_stays_one(self, store: Store) -> None:
+        """The same delivery starts nothing later, when there is room again."""
+        job = await keep(store, a_job("j1"))
+        assert (await capped(store, "k2", "j2", living=1)).asked is Asked.FULL
+        await store.apply([step(job, Event.CANCEL)])
+        assert (await capped(store, "k2", "j2", living=1)).asked is Asked.FULL
+        assert await store.job("j2") is None
+
+    async def test_the_room_holds_also_for_commands_at_one_moment(self, store: Store) -> None:
+        """Count and insert are one step."""
+        answers = await asyncio.gather(*(capped(store, f"k{n}", f"j{n}", living=3) for n in range(12)))
+        assert sorted(answer.asked for answer in answers) == [*[Asked.FULL] * 9, *[Asked.NEW] * 3]
+
+    async def test_one_person_asks_only_so_often_a_minute(self, store: Store) -> None:
+        """Trainings and questions count together, once a delivery; what was refused is not kept, and not counted."""
+        assert (await capped(store, "k1", "j1", commands=2)).asked is Asked.NEW
+        assert await store.inquire(an_inquiry("i1"), caps=Caps(commands=2))
+        assert await store.inquire(an_inquiry("i1"), caps=Caps(commands=2))
+        assert not await store.inquire(an_inquiry("i2"), caps=Caps(commands=2))
+        refused = await capped(store, "k3", "j3", commands=2)
+        assert (refused.asked, refused.job.id) == (Asked.TOO_FAST, "j3")
+        assert await store.asked_for("k3") is None
+        assert await store.job("j3") is None
+        assert (await capped(store, "k1", "j9", commands=2)).job.id == "j1"
+        assert await store.inquire(an_inquiry("i4", actor=BORA), caps=Caps(commands=2))
+        assert [one.id for one in await store.claim_inquiries(NOW, at(minutes=1))] == ["i1", "i4"]
+
+    async def test_the_minute_slides(self, store: Store) -> None:
+        """What is a minute old does not count any more, and a clock that was wrong holds nobody up for long."""
+        caps = Caps(commands=1)
+        assert await store.inquire(an_inquiry("i1", asked_at=at(seconds=600)), caps=caps)
+        assert await store.inquire(an_inquiry("i2", asked_at=NOW), caps=caps)
+        assert not await store.inquire(an_inquiry("i3", asked_at=at(seconds=59)), caps=caps)
+        assert await store.inquire(an_inquiry("i4", asked_at=at(seconds=60)), caps=caps)
 
     async def test_a_restart_takes_up_inquiries(self, store: Store) -> None:
         """Who asked still waits."""
