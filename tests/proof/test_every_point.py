@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.proof.conductor import Moment, Point
+from tests.proof.report import Row, Tell, tell
 from tests.proof.runs import Run, run, run_all
 from tests.proof.stage import Launcher
 from tests.proof.stories import STORIES, Story
@@ -22,7 +22,6 @@ TWICE = (
 """Deaths that leave something to be settled; the next bot dies at every boundary of settling it."""
 
 pytestmark = pytest.mark.proof
-Tell = Callable[[str, object], None]
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -65,16 +64,17 @@ def _of_share(points: Sequence[Point], share: int) -> list[Point]:
 
 def _report(story: str, runs: Sequence[Run], record_property: Tell) -> None:
     verdicts = [one.verdict for one in runs]
-    row = {
-        "story": story,
-        "points": len(runs),
-        "met": sum(one.is_met for one in runs),
-        "lost": sum(bool(verdict.lost) for verdict in verdicts),
-        "doubled": sum(bool(verdict.doubled) for verdict in verdicts),
-        "wrong": sum(bool(verdict.wrong) for verdict in verdicts),
-        "questions": sum(verdict.questions for verdict in verdicts),
-        "seconds": round(sum(one.seconds for one in runs)),
-    }
-    record_property("proof", json.dumps(row))
+    row = Row(
+        part="crash points",
+        what=story,
+        runs=len(runs),
+        points=sum(one.is_met for one in runs),
+        lost=sum(bool(verdict.lost) for verdict in verdicts),
+        doubled=sum(bool(verdict.doubled) for verdict in verdicts),
+        wrong=sum(bool(verdict.wrong) for verdict in verdicts),
+        questions=sum(verdict.questions for verdict in verdicts),
+        seconds=round(sum(one.seconds for one in runs)),
+    )
+    tell(record_property, row)
     bad = [str(one) for one in runs if not one.verdict.is_good]
     assert not bad, "\n".join(bad)
