@@ -11,7 +11,8 @@ from handlers.origins import Origin
 
 
 class _Payload(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What is wrong may be a response_url, and errors end in the log.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class CommandPayload(_Payload):

@@ -13,5 +13,9 @@ class Tally:
 
     def add(self, outcome: object) -> None:
         """One more input: what it gave, or the error that it met."""
+        self.note(type(outcome).__name__)
+
+    def note(self, what: str) -> None:
+        """One more input: what became of it, in words."""
         self.inputs += 1
-        self.outcomes[type(outcome).__name__] += 1
+        self.outcomes[what] += 1
