@@ -7,7 +7,7 @@ from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus
 from bot.domain.text import code
 from handlers.ids import Action
-from handlers.marks import foreign
+from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import question, reminder
@@ -40,9 +40,14 @@ def card(content: Card) -> Message:
     move = moved(content.last) if content.last else f"*{PHRASES[job.state]}*"
     shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(job))]
     shown += blocks.lines([*_said(job), *_warnings(job)])
-    last = [blocks.context([f"Training {code(job.id)}", *(foreign(note, 800) for note in content.notes)])]
+    last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([_card_button(one) for one in content.buttons])] if content.buttons else []
     return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)
+
+
+def _small(note: str) -> str:
+    """Small print is never left out, so all of it together has to leave room: escaping makes a text longer."""
+    return clipped(foreign(note, 800), 1000)
 
 
 def _fields(job: Job) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -189,6 +189,7 @@ def faults(message: Message) -> list[str]:
 
 @effort(150)
 @given(content=contents())
+@example(content=Card(job=samples.job(), title="A service", last=None, notes=("&" * 3000,) * 12))
 def test_any_content_is_a_message_that_slack_takes(content: Content, tally: Tally) -> None:
     """Fifty blocks, the sizes of texts, twelve thousand characters in all; and nothing hides or turns what is read."""
     message = render(content)
