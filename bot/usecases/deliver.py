@@ -11,7 +11,6 @@ from bot.domain.approvals import Outcome
 from bot.domain.changes import Button, Notice, NoticeKind, Say
 from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
-from bot.domain.text import code
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps
 from bot.usecases.cards import about, card
@@ -201,23 +200,7 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
         return
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
     await deps.store.drop(notice, str(error))
-    await _alarm_for_prompt(deps, notice, await deps.store.job(notice.job_id) if notice.job_id else None, error)
     deps.nudge("deliver")
-
-
-async def _alarm_for_prompt(deps: Deps, notice: Notice, job: Job | None, error: MessengerError) -> None:
-    """A question that nobody can see is told where somebody looks, as long as it is open."""
-    if notice.kind is not NoticeKind.PROMPT or job is None:
-        return
-    log.error("prompt not delivered", notice=notice.id, job=job.id, code=error.code)
-    prompt = await deps.store.prompt(notice.body["prompt"])
-    if deps.alarm_channel and prompt is not None and prompt.outcome is Outcome.OPEN:
-        place = f"<#{job.place}>" if job.place.startswith(("C", "G")) else "a direct message"
-        text = (
-            f"Training {code(job.id)} waits for a decision, and nobody sees the question: Slack does not take it in "
-            f"{place} ({code(error.code)}). Invite @switchyard there, or have its requester press *Use my DM*."
-        )
-        await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=f"unseen:{notice.id}")])
 
 
 async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
@@ -226,7 +209,6 @@ async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     told = tell_person(deps, url, _ways_on(job), key=f"{notice.id}:held:{notice.attempts}") if job and url else None
     log.warning("message held", notice=notice.id, job=notice.job_id, code=error.code)
     await deps.store.hold(notice, error.code, told)
-    await _alarm_for_prompt(deps, notice, job, error)
     deps.nudge("deliver")
 
 

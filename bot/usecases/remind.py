@@ -1,18 +1,28 @@
 """A question that nobody answers is asked for again, with growing pauses, and after a time of a second group too."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from bot.domain.approvals import GATES, Prompt
+from bot.domain.jobs import Job
+from bot.domain.text import code
 from bot.ports import Deps
-from bot.usecases.moves import amend, is_moot, remind
+from bot.usecases.moves import amend, is_moot, prompt_key, remind, tell_channel
 from bot.usecases.prompting import next_reminder
+
+log = structlog.get_logger()
+UNSEEN_AFTER = timedelta(minutes=2)
+"""A conversation that has not taken a question for so long may not take it at all."""
 
 
 async def remind_due(deps: Deps) -> None:
     """Tick: remind of open gates, outside of their quiet hours. What was missed while nothing ran is told once."""
     now = deps.now()
     for prompt in await deps.store.open_prompts():
+        if deps.alarm_channel and now - prompt.asked_at >= UNSEEN_AFTER:
+            await _alarm_if_unseen(deps, prompt)
         quiet = prompt.rule.quiet
         if prompt.subject not in GATES or _is_over(prompt, now) or (quiet and quiet.holds(now)):
             continue
@@ -20,6 +30,26 @@ async def remind_due(deps: Deps) -> None:
             await _write(deps, _escalated(prompt, now), "second", {"is_second": True})
         elif _is_due(prompt.remind_at, now):
             await _write(deps, _reminded(prompt, now), f"reminder:{prompt.reminders + 1}", {})
+
+
+async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
+    """A question that its conversation does not take is told in the alarm channel, once."""
+    posted = await deps.store.notice(prompt_key(prompt.id))
+    job = await deps.store.job(prompt.job_id)
+    key = f"unseen:{prompt.id}"
+    if posted is None or posted.sent_ts or job is None or is_moot(prompt, job.state) or await deps.store.notice(key):
+        return
+    log.warning("a question cannot be posted", prompt=prompt.id, job=job.id, error=posted.error)
+    text = (
+        f"Training {code(job.id)} waits for an answer, and nobody sees the question: Slack does not take it in "
+        f"{_place(job)}. Invite @switchyard there, or have the requester press *Use my DM*."
+    )
+    await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=key)])
+    deps.nudge("deliver")
+
+
+def _place(job: Job) -> str:
+    return f"<#{job.place}>" if job.place.startswith(("C", "G")) else "a direct message"
 
 
 def _is_over(prompt: Prompt, now: datetime) -> bool:
