@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -15,9 +16,20 @@ import structlog
 from bot import logs
 from bot.domain.jobs import JobState
 from bot.settings import load, secrets
+from sandbox.world import World
 from tests.flows.lab import Lab, lab, until
 
 SWITCH = "May the trained model go live?"
+
+
+class Place(Protocol):
+    """A world and the environment of the bot in it."""
+
+    @property
+    def environ(self) -> Mapping[str, str]: ...
+
+    @property
+    def world(self) -> World: ...
 
 
 @contextmanager
@@ -78,7 +90,7 @@ async def live_through_everything(here: Lab) -> None:
     await here.type("/jobs all")
 
 
-def secrets_of_services(here: Lab) -> dict[str, str]:
+def secrets_of_services(here: Place) -> dict[str, str]:
     """Every secret of the services: what is configured, and what they gave out."""
     services = here.world.services
     found = {f"configured {number}": secret for number, secret in enumerate(secrets(load(here.environ)))}
@@ -95,7 +107,7 @@ def secrets_of_services(here: Lab) -> dict[str, str]:
     return {name: secret for name, secret in found.items() if secret}
 
 
-def secrets_of_slack(here: Lab) -> dict[str, str]:
+def secrets_of_slack(here: Place) -> dict[str, str]:
     """Where to answer, and the tickets of the sockets."""
     urls = [str(one.payload.get("response_url", "")) for one in here.world.slack.deliveries]
     found = {f"response_url {number}": urlsplit(url).path for number, url in enumerate(filter(None, urls))}
@@ -111,7 +123,7 @@ def leaks(text: str, canaries: dict[str, str]) -> list[str]:
     return [name for name, spellings in spelt.items() if any(one and one in text for one in spellings)]
 
 
-def everything_said(here: Lab) -> str:
+def everything_said(here: Place) -> str:
     """All that Slack was told, and all that people see of it."""
     calls = []
     for call in here.world.slack.calls:

@@ -16,6 +16,7 @@ from sandbox.slack.people import Outcome
 from sandbox.slack.workspace import Message
 from tests.flows.lab import text_of
 from tests.proof.conductor import Conductor
+from tests.proof.leaks import leaked
 from tests.proof.stage import SEEN_EVERY, Stage, Starter, labels, stage
 from tests.proof.verdict import Verdict, _judge_file, _judge_messages, _judge_views
 
@@ -29,12 +30,14 @@ Fault = Callable[[Stage], AbstractContextManager[None]]
 
 @asynccontextmanager
 async def staged(folder: Path, starter: Starter, **environ: str) -> AsyncIterator[Stage]:
-    """A world with a bot that runs in it and that nobody starts again; its people are as patient as Slack."""
+    """A world with a bot that runs in it and that nobody starts again; its people are as patient as Slack. At the end
+    no secret is seen anywhere."""
     async with stage(folder, starter, Conductor()) as here:
         here.environ |= environ
         here.world.slack.transport._ack_seconds = SLACK_WAITS
         async with running(here):
             yield here
+        assert await leaked(here) == []
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof.conductor import Conductor, Point
+from tests.proof.leaks import leaked
 from tests.proof.stage import BotEndedError, Stage, Starter, stage
 from tests.proof.stories import People, Story
 from tests.proof.verdict import Verdict, judge
@@ -42,6 +43,7 @@ async def run(launcher: Starter, folder: Path, story: Story, *points: Point) -> 
         trouble = await _play(here, people)
         verdict = judge(here, story, people)
         verdict.lost += trouble
+        verdict.leaked += await leaked(here)
         return Run(
             points=points,
             verdict=verdict,

@@ -72,6 +72,7 @@ def _report(story: str, runs: Sequence[Run], record_property: Tell) -> None:
         lost=sum(bool(verdict.lost) for verdict in verdicts),
         doubled=sum(bool(verdict.doubled) for verdict in verdicts),
         wrong=sum(bool(verdict.wrong) for verdict in verdicts),
+        leaked=sum(bool(verdict.leaked) for verdict in verdicts),
         questions=sum(verdict.questions for verdict in verdicts),
         seconds=round(sum(one.seconds for one in runs)),
     )

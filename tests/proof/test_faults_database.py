@@ -28,6 +28,7 @@ from sqlite_utils.utils import sqlite3
 from handlers.guard import NOT_SAVED
 from tests.flows.lab import data_folder, text_of
 from tests.proof.conductor import Conductor, Moment, Point
+from tests.proof.leaks import leaked
 from tests.proof.limits import (
     PATIENCE,
     SLACK_WAITS,
@@ -492,6 +493,7 @@ async def troubled(launcher: Launcher, folder: Path, fault: Fault, point: Point)
             return f"{point}: started all the same" * len(here.world.services.sony.starts)
         verdict = judge(here, STORY, people)
         verdict.lost = [one for one in verdict.lost if one not in excused(here)]
+        verdict.leaked += await leaked(here)
         return "" if verdict.is_good else f"{point}: {verdict}"
 
 

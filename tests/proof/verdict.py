@@ -21,14 +21,15 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    leaked: list[str] = field(default_factory=list)
     questions: int = 0
 
     @property
     def is_good(self) -> bool:
-        return not (self.lost or self.doubled or self.wrong)
+        return not (self.lost or self.doubled or self.wrong or self.leaked)
 
     def __str__(self) -> str:
-        named = {"lost": self.lost, "doubled": self.doubled, "wrong": self.wrong}
+        named = {"lost": self.lost, "doubled": self.doubled, "wrong": self.wrong, "leaked": self.leaked}
         return "; ".join(f"{name}: {', '.join(found)}" for name, found in named.items() if found) or "good"
 
 
