@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bot import sources
 from bot.domain.pace import Pace
 from bot.errors import ConfigurationError
 
@@ -46,7 +47,6 @@ SHORT_NAMES: Mapping[str, tuple[str, str]] = {
 }
 """Variables that are not called by their section."""
 
-_SECRET_WORDS = ("key", "secret", "password", "token")
 _TEAM_ID = re.compile(r"[TE][A-Z0-9]{2,}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 
@@ -270,13 +270,24 @@ def load(environ: Mapping[str, str] = os.environ, config: Path | None = None) ->
     """Read the configuration. Raises ConfigurationError, which names every problem and no secret.
 
     `config` is the file to read, else the one that SWITCHYARD_CONFIG names, else `switchyard.toml` where it exists. A
-    variable that is set to nothing counts as not set.
+    variable that is set to nothing counts as not set. Secrets may stand elsewhere, see `bot.sources`; what the
+    environment says wins over the folder of secrets, and that over the configuration file.
     """
     path = _find_file(environ, config)
+    folder = path.parent if path else Path.cwd()
     written = _read_file(path) if path else {}
-    given, problems = _read_environment(environ)
+    problems: list[str] = []
+    given = _read_environment(_with_folder(environ, folder, problems), problems)
     sections = _merge(written, given, problems)
-    return _check(sections, path.parent if path else Path.cwd(), problems)
+    return _check(sources.fetch(sections, folder, variable, problems), folder, problems)
+
+
+def _with_folder(environ: Mapping[str, str], folder: Path, problems: list[str]) -> dict[str, str]:
+    """The environment, and below it the files of the folder that SWITCHYARD_SECRETS_FOLDER names."""
+    named = environ.get(f"{PREFIX}SECRETS_FOLDER", "").strip()
+    found = sources.variables_in(folder / named, _is_ours, problems) if named else {}
+    set_here = {_secret_at(name) for name, text in environ.items() if text.strip()}
+    return {**{name: text for name, text in found.items() if _secret_at(name) not in set_here}, **environ}
 
 
 def secrets(settings: Settings) -> tuple[str, ...]:
@@ -288,9 +299,12 @@ def secrets(settings: Settings) -> tuple[str, ...]:
 
 def variable(section: str, *keys: str) -> str:
     """What a key is called in the environment."""
+    stem, source = sources.split(keys[-1]) if keys else ("", "")
     for name, place in SHORT_NAMES.items():
         if place == (section, *keys):
             return name
+        if source and place == (section, stem):
+            return f"{name}_{source}".upper()
     return PREFIX + NESTED.join((section, *keys)).upper().replace("-", "_")
 
 
@@ -298,7 +312,7 @@ def _secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _secrets_in(value)
-        elif any(word in key for word in _SECRET_WORDS):
+        elif sources.is_secret(key):
             yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
 
 
@@ -353,22 +367,45 @@ def _lower_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     return lower
 
 
-def _read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    problems: list[str] = []
-    for name, text in sorted(_variables(environ), key=lambda variable: variable[0] in SHORT_NAMES):
-        place = SHORT_NAMES.get(name) or tuple(name.removeprefix(PREFIX).lower().split(NESTED))
+    for name, text in sorted(_variables(environ), key=lambda variable: _short_place(variable[0]) is not None):
+        place = _place(name)
         if not all(place):
             problems.append(f"{name}: is not the name of a setting.")
         elif not _put(given, place, text):
             problems.append(f"{name}: is set besides settings below it or above it; only one of them can hold.")
-    return given, problems + _near_misses(environ)
+    problems += _near_misses(environ)
+    return given
+
+
+def _short_place(name: str) -> tuple[str, ...] | None:
+    """Where a variable of `SHORT_NAMES` belongs, also one that says where its secret stands: `SLACK_BOT_TOKEN_FILE`."""
+    if name in SHORT_NAMES:
+        return SHORT_NAMES[name]
+    stem, source = sources.split(name)
+    section, key = SHORT_NAMES.get(stem.upper(), ("", ""))
+    return (section, f"{key}_{source}") if source and section else None
+
+
+def _place(name: str) -> tuple[str, ...]:
+    return _short_place(name) or tuple(name.removeprefix(PREFIX).lower().split(NESTED))
+
+
+def _secret_at(name: str) -> tuple[str, ...]:
+    """The place of a variable, the same for each way to give a secret."""
+    *above, key = _place(name.upper())
+    return (*above, sources.split(key)[0])
+
+
+def _is_ours(name: str) -> bool:
+    return _short_place(name) is not None or (name.startswith(PREFIX) and NESTED in name)
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, text in environ.items():
         upper, value = name.upper(), text.strip()
-        if value and (upper in SHORT_NAMES or (upper.startswith(PREFIX) and NESTED in upper)):
+        if value and _is_ours(upper):
             yield upper, value
 
 
@@ -407,7 +444,9 @@ def _keys(model: type[Section]) -> list[str]:
 
 def _merge(written: Mapping[str, Any], given: Mapping[str, Any], problems: list[str], *above: str) -> dict[str, Any]:
     """The file's values with the environment's over them."""
-    merged = dict(written)
+    said = {sources.split(name)[0] for name in given}
+    # A secret may be given in several ways, and the environment's way wins.
+    merged = {key: value for key, value in written.items() if not _gives_way(key, value, said)}
     for name, value in given.items():
         key = next((known for known in written if known.replace("-", "_") == name), name)
         old = merged.get(key)
@@ -418,6 +457,10 @@ def _merge(written: Mapping[str, Any], given: Mapping[str, Any], problems: list[
         else:
             merged[key] = value
     return merged
+
+
+def _gives_way(key: str, value: Any, said: set[str]) -> bool:
+    return sources.is_secret(key) and not isinstance(value, dict) and sources.split(key)[0] in said
 
 
 def _check(sections: Mapping[str, Any], folder: Path, problems: list[str]) -> Settings:

@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ ROOMS: dict[str, set[str]] = {
     # 1: what the floors above agree on
     "bot.ports": GROUND,
     "bot.files": GROUND,
-    "bot.settings": GROUND | {"pydantic", "pydantic_core"},
+    "bot.settings": GROUND | {"bot.sources", "pydantic", "pydantic_core"},
+    "bot.sources": {"keyring"},
     "bot.logs": GROUND | {"structlog"},
     # 0: the standard library alone
     "bot.domain": {"bot.errors"},
@@ -140,7 +142,8 @@ def test_every_package_is_read() -> None:
 def test_every_library_is_declared() -> None:
     """What a room may import is a dependency in its own right, not one that another library happens to bring."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in wanted}
     libraries = set().union(*ROOMS.values()) - ROOMS.keys() - DRIVERS
     assert {DISTRIBUTIONS.get(library, library) for library in libraries} <= declared
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def test_every_declared_library_is_pinned() -> None:
     """Nothing that pyproject.toml asks for was forgotten when the pins were written."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
-    wanted = [*project["project"]["dependencies"], *groups["build"], *groups["dev"]]
+    extras = chain(*project["project"]["optional-dependencies"].values())
+    wanted = [*project["project"]["dependencies"], *extras, *groups["build"], *groups["dev"]]
     names = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in wanted}
     assert names - pins_of((ROOT / FILES[1]).read_text(encoding="utf-8")).keys() == set()
