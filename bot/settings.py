@@ -30,6 +30,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot import sources
 from bot.domain.pace import Pace
+from bot.domain.policy import people_in
 from bot.errors import ConfigurationError
 
 PREFIX = "SWITCHYARD_"
@@ -37,6 +38,9 @@ NESTED = "__"
 FILE_NAME = "switchyard.toml"
 SHORTEST_SECRET = 4
 """Shorter values are not looked for in texts: replacing every `1` would hide nothing and spoil everything."""
+
+LONGEST_HOURS = 10 * 366 * 24
+"""Ten years: a time that is added to now still is a date."""
 
 SHORT_NAMES: Mapping[str, tuple[str, str]] = {
     "SLACK_BOT_TOKEN": ("slack", "bot_token"),
@@ -118,6 +122,7 @@ def _check_database(text: str) -> str:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -173,12 +178,24 @@ class DataSettings(Section):
 
 
 class ApprovalSettings(Section):
-    """Who decides (`approvers`: U…, W…, S…), and which providers' starts need a yes (`start`)."""
+    """Who decides (`approvers`: U…, W…, S…) and how many of them, which providers' starts need a yes (`start`), and the
+    file that says more (`policy`). `remind_hours` 0 means that nobody is reminded."""
 
     approvers: Annotated[Names, AfterValidator(_check_approvers)] = ()
+    needed: int = Field(default=1, ge=1)
     may_approve_own: bool = Field(default=False, alias="self")
     start: Annotated[Names, AfterValidator(_lower)] = ()
-    expire_hours: Positive = 168
+    expire_hours: Hours = 168
+    remind_hours: float = Field(default=4, ge=0, le=LONGEST_HOURS, allow_inf_nan=False)
+    policy: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        people = people_in(self.approvers)
+        if people and len(people) == len(self.approvers) and len(people) < self.needed:
+            names = f"{PREFIX}APPROVALS__APPROVERS names {len(people)} only."
+            raise _problem(f"{PREFIX}APPROVALS__NEEDED is {self.needed}, and {names}")
+        return self
 
 
 class PollSettings(Section):
@@ -253,6 +270,10 @@ class Settings(BaseModel):
     def spool_folder(self) -> Path:
         """Where files lie that were checked and will be sent: beside the database, unless it is configured."""
         return self.folder / self.data.spool if self.data.spool else self.database_path.parent / "spool"
+
+    @property
+    def policy_file(self) -> Path | None:
+        return self.folder / self.approvals.policy if self.approvals.policy else None
 
     @property
     def mode(self) -> Literal["socket", "http"]:

@@ -51,7 +51,8 @@ def test_nothing_configured_is_a_usable_configuration(empty_folder: Path) -> Non
         (),
         False,
     )
-    assert settings.approvals.expire_hours == 168
+    assert (settings.approvals.expire_hours, settings.approvals.remind_hours, settings.approvals.needed) == (168, 4, 1)
+    assert settings.policy_file is None
     poll = settings.poll
     assert (poll.min_seconds, poll.max_seconds, poll.tick_seconds, poll.limit_hours) == (15, 300, 1, 72)
     assert (poll.settle_seconds, poll.live_minutes, poll.lost_minutes, poll.hold_hours) == (120, 60, 10, 24)
@@ -150,6 +151,23 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
     assert load(environ).approvals.start == ("sestek",)
 
 
+def test_more_approvals_than_approvers_are_refused() -> None:
+    """With people alone it is plain that they can never be enough; a group may grow."""
+    people = {"SWITCHYARD_APPROVALS__APPROVERS": '["U012345", "W012345"]', "SWITCHYARD_APPROVALS__NEEDED": "3"}
+    message = refused(people)
+    assert "SWITCHYARD_APPROVALS__NEEDED is 3, and SWITCHYARD_APPROVALS__APPROVERS names 2 only." in message
+    load({**people, "SWITCHYARD_APPROVALS__NEEDED": "2"})
+    load({**people, "SWITCHYARD_APPROVALS__APPROVERS": '["U012345", "S012345"]'})
+
+
+def test_the_policy_file_lies_beside_the_configuration(empty_folder: Path) -> None:
+    """Its path counts from the configuration's folder, like every other."""
+    place = empty_folder / "etc"
+    place.mkdir()
+    config = written(place, '[approvals]\npolicy = "policy.toml"\n')
+    assert load({}, config).policy_file == place / "policy.toml"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -158,6 +176,9 @@ def test_approvers_are_read_from_json_and_from_the_file(empty_folder: Path) -> N
         ("SWITCHYARD_APPROVALS__APPROVERS", '{"U012345": true}', "has to be a JSON list"),
         ("SWITCHYARD_APPROVALS__APPROVERS", "[12]", "has to be a text"),
         ("SWITCHYARD_APPROVALS__SELF", "perhaps", "has to be true or false"),
+        ("SWITCHYARD_APPROVALS__NEEDED", "0", "has to be 1 or more"),
+        ("SWITCHYARD_APPROVALS__REMIND_HOURS", "-1", "has to be 0 or more"),
+        ("SWITCHYARD_APPROVALS__EXPIRE_HOURS", "1e9", "has to be 87840 or less"),
         ("SWITCHYARD_POLL__MIN_SECONDS", "often", "has to be a number"),
         ("SWITCHYARD_POLL__MIN_SECONDS", "0", "has to be more than 0"),
         ("SWITCHYARD_POLL__LIMIT_HOURS", "inf", "has to be a number that ends"),
@@ -404,7 +425,7 @@ def test_the_example_shows_the_defaults(empty_folder: Path) -> None:
         default.spool_folder,
         default.data.max_mb,
     )
-    assert shown.approvals.model_copy(update={"approvers": ()}) == default.approvals
+    assert shown.approvals.model_copy(update={"approvers": (), "policy": None}) == default.approvals
     assert shown.slack.api_url == default.slack.api_url
     assert (shown.slack.sockets, shown.slack.silence_seconds) == (default.slack.sockets, default.slack.silence_seconds)
     assert shown.health.host == default.health.host

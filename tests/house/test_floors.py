@@ -24,11 +24,15 @@ EVERYTHING = PORTS | {"bot.settings", "bot.providers", "storage", "bot.usecases"
 ROOMS: dict[str, set[str]] = {
     # 5: the only rooms that know everything
     "bot.__main__": {"bot.cli"},
-    "bot.cli": EVERYTHING | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "bot.backup", "click"},
-    "bot.app": EVERYTHING | {"bot.health_page", "aiohttp", "slack_bolt", "slack_sdk"},
+    "bot.cli": EVERYTHING
+    | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "bot.backup", "click"}
+    | {"bot.policy_shell"},
+    "bot.app": EVERYTHING | {"bot.health_page", "bot.policy_file", "aiohttp", "slack_bolt", "slack_sdk"},
     "bot.doctor": EVERYTHING | {"bot.app", "slack_sdk"},
     "bot.history": EVERYTHING | {"bot.app"},
-    "bot.backup": EVERYTHING | {"bot.app"},
+    "bot.backup": EVERYTHING | {"bot.app", "bot.policy_file"},
+    "bot.policy_shell": EVERYTHING | {"bot.app", "bot.policy_file"},
+    "bot.policy_file": GROUND | {"bot.settings", "bot.providers", "bot.toml_lines", "pydantic", "pydantic_core"},
     "bot.manifest": GROUND | {"handlers", "yaml"},
     "bot.docs": EVERYTHING,
     "bot.health_page": PORTS | {"handlers", "aiohttp"},
@@ -43,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
     # 1: what the floors above agree on
     "bot.ports": GROUND,
     "bot.files": GROUND,
+    "bot.toml_lines": set(),
     "bot.settings": GROUND | {"bot.sources", "pydantic", "pydantic_core"},
     "bot.sources": {"keyring"},
     "bot.logs": GROUND | {"structlog"},
