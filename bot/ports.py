@@ -66,6 +66,18 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What was seen serving after a switch. `is_new`: the switch took effect.
+
+    `parts` compare what identifies a model there: a label, what is served now, and what was before ("" where that is
+    not known).
+    """
+
+    is_new: bool
+    parts: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """A training named in the service's own words."""
 
@@ -143,8 +155,8 @@ class Provider(Protocol):
     async def promote(self, watched: Watched) -> None:
         """Switch to the trained model, once; never repeat. Only with `Gate.AFTER`."""
 
-    async def is_live(self, watched: Watched, before: Mapping[str, Json]) -> bool:
-        """Look whether the switch took effect. Only where `can_see`."""
+    async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
+        """Look whether the switch took effect, and what serves now beside `before`. Only where `can_see`."""
 
     async def fetch_result(self, watched: Watched, target: Path) -> int | None:
         """Save the result file that the finished training left; its size in bytes, None where there is none."""

@@ -8,7 +8,7 @@ from bot.domain.arguments import DataRule
 from bot.domain.jobs import RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import Effect, ProviderError, RejectedError
-from bot.ports import Watched
+from bot.ports import Serving, Watched
 
 
 class Defaults(ABC):
@@ -56,8 +56,8 @@ class Defaults(ABC):
     async def promote(self, watched: Watched) -> None:
         raise self._cannot("switch to a model")
 
-    async def is_live(self, watched: Watched, before: Mapping[str, Json]) -> bool:
-        return False
+    async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
+        return Serving(is_new=False)
 
     async def fetch_result(self, watched: Watched, target: Path) -> int | None:
         return None

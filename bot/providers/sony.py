@@ -33,12 +33,21 @@ from bot.errors import (
     UnreadableError,
     UsageError,
 )
-from bot.ports import Found, Gate, Powers, Provider, Reference, Watched
+from bot.ports import Found, Gate, Powers, Provider, Reference, Serving, Watched
 from bot.providers import sony_data
 from bot.providers.defaults import Defaults
 from bot.providers.http import Http, Reply, Tools, is_private_host, read_object
 from bot.providers.section import Address, Secret, Section, read_section, setting
-from bot.providers.sony_replies import KEYS_LAST, TITLE, is_switched, judge, read_link, read_published, to_status
+from bot.providers.sony_replies import (
+    KEYS_LAST,
+    TITLE,
+    compare_published,
+    is_switched,
+    judge,
+    read_link,
+    read_published,
+    to_status,
+)
 
 NAME = "sony"
 DOCUMENTED_BASE = "https://developer-api.easy-predictive-analytics.sony.com/v1/external"
@@ -316,8 +325,9 @@ class Sony(Defaults):
         reply = await self._call_with("GET", "/classifiers", model.deploy_key, _key(name, "deploy_key"))
         return read_published(read_object(reply, TITLE), model.classifier_id)
 
-    async def is_live(self, watched: Watched, before: Mapping[str, Json]) -> bool:
-        return is_switched(before, await self.survey(watched))
+    async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
+        now = await self.survey(watched)
+        return Serving(is_new=is_switched(before, now), parts=compare_published(before, now))
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
         """With a model, that one; without, each of the configuration, since each has a key of its own."""

@@ -230,6 +230,12 @@ def read_published(reply: Mapping[str, Json], classifier_id: str) -> Mapping[str
     return {key: value for key, value in kept if isinstance(value, str | int)}
 
 
+def compare_published(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[tuple[str, str, str], ...]:
+    """The version and the model id that are served now, beside those of before."""
+    labels = (("version", "version"), ("model_id", "model id"))
+    return tuple((label, str(now[key]), str(before.get(key, ""))) for key, label in labels if key in now)
+
+
 def is_switched(before: Mapping[str, Json], now: Mapping[str, Json]) -> bool:
     """Does another model run than before? The time of the last update counts only where nothing better is told: it
     may move by itself."""

@@ -12,8 +12,9 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job, JobState
 from bot.domain.pace import next_look
 from bot.domain.requests import Json
+from bot.domain.text import cut, in_one_line
 from bot.errors import Effect, ProviderError, RejectedError
-from bot.ports import Deps, Provider, Work
+from bot.ports import Deps, Provider, Serving, Work
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
 from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
@@ -110,14 +111,38 @@ async def _look(deps: Deps, provider: Provider, job: Job) -> Change:
         return _ask_what_happened(deps, job, prompts)
     try:
         before = (job.switch or {}).get("before", {})
-        is_live = await within(deps.limits.step, provider.title, provider.is_live(watched(job), before))
+        seen = await within(deps.limits.step, provider.title, provider.serving(watched(job), before))
     except ProviderError as error:
         await note_failure(deps, provider.name, error)
         return _after_failed_look(deps, job, prompts, error)
     await note_answer(deps, provider.name)
-    if is_live:
-        return move(deps, job, Event.SEE, closes=withdraw_open(deps, prompts, "The new model was seen serving."))
-    return _not_seen_yet(deps, job, prompts)
+    if not seen.is_new:
+        return _not_seen_yet(deps, job, prompts, still=say_still(seen))
+    closes = withdraw_open(deps, prompts, "The new model was seen serving.")
+    switch = {**(job.switch or {}), "seen": [list(part) for part in seen.parts]}
+    return move(deps, job, Event.SEE, reason=say_serving(seen), switch=switch, closes=closes)
+
+
+def say_serving(seen: Serving) -> str:
+    """What serves now beside what served before, "" where that cannot be read."""
+    return f"Seen serving: {'; '.join(_say_part(*part) for part in seen.parts)}." if seen.parts else ""
+
+
+def _say_part(label: str, now: str, before: str) -> str:
+    named = f"{label} {_shown(now)}"
+    if now == before:
+        return f"{named} as before"
+    return f"{named}, before it was {_shown(before)}" if before else named
+
+
+def say_still(seen: Serving) -> str:
+    """What serves although it was switched."""
+    return ", ".join(f"{label} {_shown(now)}" for label, now, _ in seen.parts)
+
+
+def _shown(value: str) -> str:
+    """An identifier of the service, which is of any length."""
+    return cut(in_one_line(value), 60)
 
 
 def _after_failed_look(deps: Deps, job: Job, prompts: list[Prompt], error: ProviderError) -> Change:
@@ -129,13 +154,14 @@ def _after_failed_look(deps: Deps, job: Job, prompts: list[Prompt], error: Provi
     return replace(counted, job=replace(counted.job, act_at=deps.now() + wait))
 
 
-def _not_seen_yet(deps: Deps, job: Job, prompts: list[Prompt]) -> Change:
+def _not_seen_yet(deps: Deps, job: Job, prompts: list[Prompt], *, still: str = "") -> Change:
     look = replace(job.look, at=deps.now(), looks=job.look.looks + 1)
     looked = replace(job, look=look)
     if job.state is JobState.UNSURE_SWITCH and look.looks >= LOOKS:
         return _ask_what_happened(deps, looked, prompts)
     if job.state is JobState.PROMOTING and deps.now() - job.state_at >= deps.limits.live:
-        return move(deps, looked, Event.APPLY, reason="Applied, not seen: the service still shows the former version.")
+        reason = f"Applied, not seen: the service still shows {still or 'the former version'}."
+        return move(deps, looked, Event.APPLY, reason=reason)
     pause = deps.limits.settle / LOOKS if job.state is JobState.UNSURE_SWITCH else _pause(deps, job)
     return note(deps, looked, look=look, act_at=deps.now() + min(pause, _pause(deps, job)))
 

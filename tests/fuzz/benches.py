@@ -50,7 +50,7 @@ OPERATIONS: Mapping[str, Op] = {
     "cancel": lambda asked: asked.provider.cancel(asked.watched),
     "survey": lambda asked: asked.provider.survey(asked.watched),
     "promote": lambda asked: asked.provider.promote(asked.watched),
-    "is_live": lambda asked: asked.provider.is_live(asked.watched, {"version": "1.0", "activeState": "s"}),
+    "serving": lambda asked: asked.provider.serving(asked.watched, {"version": "1.0", "activeState": "s"}),
     "fetch_result": lambda asked: asked.provider.fetch_result(asked.watched, asked.target),
 }
 
@@ -264,7 +264,7 @@ def decthings_bench(contract: str, model: Mapping[str, Any], params: Mapping[str
         "cancel": (result(), decthings_error("training_session_not_running")),
         "survey": models,
         "promote": (result(),),
-        "is_live": models,
+        "serving": models,
     }
     left = RemoteStatus(phase=Phase.TRAINED, word="completed", result={"createdStateId": "st-2"})
     return Bench(
@@ -290,7 +290,7 @@ def decthings_bench(contract: str, model: Mapping[str, Any], params: Mapping[str
 
 
 COMMON = ("reserve", "start", "find", "status", "statuses", "cancel")
-DECTHINGS_STATES = decthings_bench("states", STATES_MODEL, {}, *COMMON, "survey", "promote", "is_live")
+DECTHINGS_STATES = decthings_bench("states", STATES_MODEL, {}, *COMMON, "survey", "promote", "serving")
 DECTHINGS_VERSIONS = decthings_bench("versions", VERSIONS_MODEL, {"version": "v-0"}, *COMMON)
 
 # -- AiTEMS -----------------------------------------------------------------------------------------------------------
@@ -412,7 +412,7 @@ SONY = Bench(
         "statuses": (FINISHED,),
         "survey": (CLASSIFIERS,),
         "promote": (SWITCHED,),
-        "is_live": (CLASSIFIERS,),
+        "serving": (CLASSIFIERS,),
         "fetch_result": (FINISHED,),
     },
     answers=sony_answers,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.domain.jobs import RemoteStatus
 from bot.errors import Effect, ProviderError
-from bot.ports import Found, Watched
+from bot.ports import Found, Serving, Watched
 from bot.providers.http import Sessions, Tools, open_sessions
 from tests.fuzz.benches import BENCHES, OPERATIONS, Asked, Bench
 from tests.fuzz.effort import effort
@@ -162,8 +162,9 @@ def check_result(found: Any, operation: str, asked: Asked, bench: Bench, seen: S
             assert isinstance(found, Mapping)
             assert is_storable(found)
             assert leaks([str(found)], known_secrets(bench, seen)) == []
-        case "is_live":
-            assert isinstance(found, bool)
+        case "serving":
+            assert isinstance(found, Serving)
+            assert leaks([str(found)], known_secrets(bench, seen)) == []
         case "fetch_result":
             assert (found is None) is not asked.target.exists()
             assert found is None or asked.target.stat().st_size == found

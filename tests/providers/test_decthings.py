@@ -1029,9 +1029,9 @@ async def test_the_active_state_is_seen(states: Provider, service: Scripted, act
     service.on("POST", MODELS, model_of(activeState=active))
     assert states.can_see(watched())
     assert await states.survey(watched()) == {"activeState": "st-1"}
-    assert await states.is_live(watched(left="st-1"), {})
-    assert not await states.is_live(watched(left="st-2"), {})
-    assert not await states.is_live(watched(), {})
+    assert (await states.serving(watched(left="st-1"), {})).is_new
+    assert not (await states.serving(watched(left="st-2"), {})).is_new
+    assert not (await states.serving(watched(), {})).is_new
 
 
 @pytest.mark.parametrize(
@@ -1042,7 +1042,7 @@ async def test_a_model_without_an_active_state_serves_nothing_new(
 ) -> None:
     """Live is said only when it was seen."""
     service.on("POST", MODELS, answer)
-    assert not await states.is_live(watched(left="st-1"), {})
+    assert not (await states.serving(watched(left="st-1"), {})).is_new
     assert (await states.survey(watched())).get("activeState", "") == ""
 
 
@@ -1103,9 +1103,9 @@ async def test_a_training_from_the_start_to_the_new_active_state(sandbox: Servic
     trained = Watched(job_id="j-1", model=job.model, remote_id=job.remote_id, last=ended)
     before = await provider.survey(trained)
     assert before == {"activeState": "st-sentiment-1"}
-    assert not await provider.is_live(trained, before)
+    assert not (await provider.serving(trained, before)).is_new
     await provider.promote(trained)
-    assert await provider.is_live(trained, before)
+    assert (await provider.serving(trained, before)).is_new
     assert (len(sandbox.starts), len(sandbox.switches)) == (1, 1)
 
 

@@ -720,7 +720,7 @@ async def test_a_model_that_cannot_be_seen_is_not_surveyed(scene: Scene) -> None
     """Without the settings nothing is read, and nothing is claimed."""
     async with scene({}) as (provider, server):
         assert await provider.survey(watching("my_model")) == {}
-        assert await provider.is_live(watching("my_model"), {}) is False
+        assert (await provider.serving(watching("my_model"), {})).is_new is False
     assert server.seen == []
 
 
@@ -807,9 +807,9 @@ async def test_from_the_upload_to_the_switch(service: SonyService, sony: Provide
     assert zipfile.is_zipfile(tmp_path / "result.zip")
     before = await sony.survey(watched)
     await sony.promote(watched)
-    assert not await sony.is_live(watched, before)
+    assert not (await sony.serving(watched, before)).is_new
     service.clock.advance(60)
-    assert await sony.is_live(watched, before)
+    assert (await sony.serving(watched, before)).is_new
     assert (len(service.starts), len(service.switches), len(service.arrivals("PUT"))) == (1, 1, 2)
 
 
@@ -855,7 +855,7 @@ async def test_a_switch_with_a_lost_answer_is_seen(service: SonyService, sony: P
     service.fail_next(kind, method="PUT", after_work=True)
     assert (await failure(sony.promote(watched))).effect is Effect.UNKNOWN
     service.clock.advance(60)
-    assert await sony.is_live(watched, before)
+    assert (await sony.serving(watched, before)).is_new
     assert len(service.switches) == 1
 
 

@@ -20,7 +20,7 @@ from bot.errors import (
     RejectedError,
     UnreadableError,
 )
-from bot.ports import Found, Gate, Powers, Provider, Reference, Watched
+from bot.ports import Found, Gate, Powers, Provider, Reference, Serving, Watched
 from bot.providers.decthings.client import Client
 from bot.providers.decthings.contracts import CONTRACTS, OTHER, STATES, Contract
 from bot.providers.decthings.plans import arguments_of, check, to_blobs, to_body, to_summary
@@ -186,9 +186,12 @@ class Decthings(Defaults):
             raise RejectedError(f"{TITLE} named no state that the training left; there is nothing to switch to.")
         await self._client.call("setActiveModelState", {"modelId": watched.model, "stateId": state}, once=True)
 
-    async def is_live(self, watched: Watched, before: Mapping[str, Json]) -> bool:
+    async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
         state, model = _created_state(watched), await self._model(watched.model)
-        return bool(state and model and _active_state(model) == state)
+        active = _active_state(model) if model else ""
+        former = before.get("activeState")
+        parts = (("state", active, former if isinstance(former, str) else ""),) if active else ()
+        return Serving(is_new=bool(state) and active == state, parts=parts)
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
         return (Reference(model=words["model"], params={}, remote_id=words["session"]),)
