@@ -23,10 +23,11 @@ from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
 from bot.policy_file import load_policy
 from bot.poller import Crew, Poller, Tick, contain
-from bot.ports import Caps, Deps, Limits
+from bot.ports import Anchoring, Caps, Deps, Limits
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
+from bot.usecases.auditing import keep_log, note_policy
 from bot.usecases.check import check_due
 from bot.usecases.collect import collect_due
 from bot.usecases.deliver import deliver_due
@@ -59,6 +60,7 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "groups": read_groups,
     "expire": expire_due,
     "remind": remind_due,
+    "audit": keep_log,
 }
 TRANSPORT = Transport(
     not_sent=(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
@@ -128,10 +130,12 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             nudge=poller.nudge,
             spawn=crew.spawn,
             alarm_channel=settings.slack.alarm_channel or "",
+            anchoring=anchoring_of(settings),
         )
         identity = _Identity(client, kin=frozenset(settings.slack.teams))
         app = make_app(settings, client, deps, identity)
         await recover(deps)
+        await note_policy(deps)
         await stack.enter_async_context(_beside(identity.read()))
         stack.push_async_callback(crew.close)
         stack.push_async_callback(poller.close)
@@ -224,6 +228,11 @@ async def slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
         )
 
 
+def anchoring_of(settings: Settings) -> Anchoring:
+    audit = settings.audit
+    return Anchoring(channel=audit.channel or "", every=timedelta(hours=audit.anchor_hours), rows=audit.anchor_rows)
+
+
 def limits_of(settings: Settings) -> Limits:
     poll = settings.poll
     return Limits(
@@ -254,7 +263,7 @@ def _ticks(deps: Callable[[], Deps], pulse: Pulse) -> dict[str, Tick]:
 
 def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
-    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "settle": 1.0}
+    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "audit": 5.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
     return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in TICKS}
 

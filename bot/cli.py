@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from bot.audit import audit
 from bot.errors import ConfigurationError, SwitchyardError
 
 _OURS = ("SLACK_", "SWITCHYARD_")
@@ -115,6 +116,9 @@ def manifest(base_url: str | None) -> None:
     from bot.manifest import dump, http_twin, load, text
 
     click.echo(dump(http_twin(load(), base_url)) if base_url else text(), nl=False)
+
+
+cli.add_command(audit)
 
 
 def main() -> None:

@@ -442,6 +442,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Anchoring:
+    """Where anchors of the audit log are posted, "" for nowhere, and after how much time or how many rows."""
+
+    channel: str = ""
+    every: timedelta = timedelta(hours=24)
+    rows: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
     """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick.
 
@@ -459,6 +468,7 @@ class Deps:
     nudge: Callable[[str], None]
     spawn: Callable[[str, Coroutine[Any, Any, None]], None]
     alarm_channel: str = ""
+    anchoring: Anchoring = Anchoring()
 
     @property
     def policy(self) -> Policy:

@@ -231,6 +231,14 @@ class LimitSettings(Section):
     commands_per_minute: int = Field(default=30, ge=1)
 
 
+class AuditSettings(Section):
+    """Where anchors of the audit log are posted, and after how much time or how many rows."""
+
+    channel: str | None = Field(default=None, pattern=r"^[CG][A-Z0-9]{2,}$")
+    anchor_hours: Positive = 24
+    anchor_rows: int = Field(default=1000, ge=1)
+
+
 class LogSettings(Section):
     """How much is logged."""
 
@@ -253,6 +261,7 @@ class Settings(BaseModel):
     data: DataSettings = DataSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     poll: PollSettings = PollSettings()
+    audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)

@@ -8,6 +8,7 @@ from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, Event, Job, JobState
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
+from bot.usecases.auditing import denied
 from bot.usecases.decide import without_cancel
 from bot.usecases.moves import move, note, withdraw_open
 from bot.usecases.poll import PASSED_OVER
@@ -90,7 +91,7 @@ async def _job_for(deps: Deps, job_id: str, actor: Actor, subject: Subject) -> J
     if verdict.standing is Standing.UNKNOWN:
         raise RefusedError(await read_first(deps, verdict))
     if verdict.standing is Standing.DENIED:
-        raise RefusedError(verdict.why)
+        raise await denied(deps, actor, verdict.why, job_id=job.id, act=subject)
     return job
 
 

@@ -21,6 +21,7 @@ from bot.domain.changes import Change, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, TRANSITIONS, Event, Job
 from bot.domain.requests import Actor
 from bot.ports import Click, Deps
+from bot.usecases.auditing import note_denial
 from bot.usecases.evidence import gather
 from bot.usecases.moves import MOOT, amend, close, is_moot, move, note, prompt_key, redraw, withdraw_open
 from bot.usecases.prompting import ask, ask_gate, electorate, rule_of, shown_digest
@@ -95,7 +96,16 @@ async def may_answer(deps: Deps, prompt_id: str, actor: Actor) -> Say | None:
     standings = await _standings(deps, prompt_id, actor)
     if standings is None:
         return Say(text=UNKNOWN_PROMPT)
-    return Say(text=standings.verdict.why) if standings.verdict.standing is Standing.DENIED else None
+    if standings.verdict.standing is not Standing.DENIED:
+        return None
+    return await _denied(deps, standings, actor)
+
+
+async def _denied(deps: Deps, standings: Standings, actor: Actor, **facts: str) -> Say:
+    prompt, why = standings.prompt, standings.verdict.why
+    ids = {"job_id": prompt.job_id, "prompt_id": prompt.id}
+    await note_denial(deps, actor, why, **ids, subject=prompt.subject, digest=prompt.digest, **facts)
+    return Say(text=why)
 
 
 async def wants_reason(deps: Deps, prompt_id: str, answer: Answer) -> bool:
@@ -162,9 +172,9 @@ async def _take(deps: Deps, click: Click, standings: Standings) -> Say | None:
     if click.answer not in ANSWERS[prompt.subject]:
         return Say(text=UNKNOWN_PROMPT)
     if verdict.standing is Standing.DENIED:
-        return Say(text=verdict.why)
+        return await _denied(deps, standings, click.actor, answer=click.answer)
     if await _shows_otherwise(deps, click, prompt, job):
-        return await _ask_afresh(deps, prompt, job)
+        return await _ask_afresh(deps, click, prompt, job)
     if _needs_reason(prompt, click.answer) and not click.reason:
         return Say(text="Nothing was done: this answer needs a reason. Please press the button once more.")
     if verdict.standing is Standing.UNKNOWN:
@@ -310,7 +320,7 @@ def _keep_watching(deps: Deps, answered: Prompt, job: Job) -> Change:
     return replace(note(deps, job, look=look, act_at=deps.now(), notices=drawn), closes=(answered,))
 
 
-async def _ask_afresh(deps: Deps, prompt: Prompt, job: Job) -> Say | None:
+async def _ask_afresh(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
     """What was shown has changed since: the old prompt is closed and a new one asked."""
     reason = "What it showed, or the rule that applies, has changed since; there is a new prompt."
     closed = close(prompt, Outcome.WITHDRAWN, deps, reason=reason)
@@ -319,4 +329,6 @@ async def _ask_afresh(deps: Deps, prompt: Prompt, job: Job) -> Say | None:
     if not await deps.store.amend(amend(deps, closed, opens=[fresh])):
         return None
     deps.nudge("deliver")
+    ids = {"job_id": prompt.job_id, "prompt_id": prompt.id}
+    await note_denial(deps, click.actor, reason, **ids, answer=click.answer, pressed=click.digest, digest=prompt.digest)
     return Say(text="Nothing was done: what this prompt showed has changed since. A new prompt is being posted.")

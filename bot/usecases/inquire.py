@@ -13,6 +13,7 @@ from bot.domain.requests import Actor, TrainRequest, digest
 from bot.domain.text import code, escape
 from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
 from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Reference, Watched
+from bot.usecases.auditing import denied
 from bot.usecases.looking import within
 from bot.usecases.moves import first_change, tell_person
 from bot.usecases.prompting import electorate, read_first
@@ -124,7 +125,8 @@ async def _check_start_rule(deps: Deps, asking: Asking, model: str) -> None:
     if verdict.standing is Standing.UNKNOWN:
         raise RefusedError(await read_first(deps, verdict))
     if verdict.standing is not Standing.ALLOWED:
-        raise RefusedError(verdict.why)
+        facts = {"act": "look", "provider": asking.provider, "model": model}
+        raise await denied(deps, asking.actor, verdict.why, **facts)
 
 
 async def _history_instead(deps: Deps, provider: Provider, reference: Reference, asking: Asking) -> Say:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from bot.domain.changes import Button, Change, Say
 from bot.domain.jobs import Job, JobState
 from bot.domain.requests import Actor
-from bot.errors import RefusedError
 from bot.ports import Deps
+from bot.usecases.auditing import denied
 from bot.usecases.moves import note
 
 
@@ -38,7 +38,7 @@ async def joined(deps: Deps, channel: str) -> None:
 async def _held_place(deps: Deps, job_id: str, actor: Actor) -> str:
     job = await deps.store.job(job_id)
     if job is None or job.request.actor != actor:
-        raise RefusedError("Only the person who asked for this training can place it.")
+        raise await denied(deps, actor, "Only the person who asked for this training can place it.", job_id=job_id)
     return job.place
 
 

@@ -56,7 +56,8 @@ async def _prepare_and_send(deps: Deps, provider: Provider, job: Job) -> None:
         await note_failure(deps, provider.name, error)
         await deps.store.apply([failed_look(deps, job, error)])
         return
-    switch = {"before": before, "sees": bool(before) and provider.can_see(watched(job))}
+    sees = bool(before) and provider.can_see(watched(job))
+    switch = {"before": before, "sees": sees, "sent_at": deps.now().isoformat()}
     change = note(deps, job, look=job.look, switch=switch, act_at=deps.now() + 4 * deps.limits.step)
     [is_ours] = await deps.store.apply([change])
     if is_ours:

@@ -9,6 +9,7 @@ from bot.domain.policy import Act
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, Provider
+from bot.usecases.auditing import denied
 from bot.usecases.moves import first_change
 from bot.usecases.prompting import electorate
 
@@ -30,7 +31,8 @@ async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: st
     """Start one more of an equal wish; the button works once, and only for who made the wish."""
     wish = await deps.store.asked_for(request_key)
     if wish is None or wish.actor != actor:
-        raise RefusedError("This button belongs to somebody else's command. Type the command yourself.")
+        why = "This button belongs to somebody else's command. Type the command yourself."
+        raise await denied(deps, actor, why)
     again = replace(wish, request_key=AGAIN + request_key)
     return await _request(deps, again, is_again=True, url=url)
 
@@ -59,7 +61,8 @@ async def _check_asker(deps: Deps, request: TrainRequest) -> None:
     """Who surely may not ask is told at once; where a group has to be read first, `check` decides."""
     verdict = await standing_of_asker(deps, request)
     if verdict.standing is Standing.DENIED:
-        raise RefusedError(verdict.why)
+        facts = {"act": Act.START, "provider": request.provider, "model": request.model}
+        raise await denied(deps, request.actor, verdict.why, **facts)
 
 
 async def standing_of_asker(deps: Deps, request: TrainRequest) -> Verdict:

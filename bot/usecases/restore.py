@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.approvals import Prompt, Subject
+from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import Change, Notice
 from bot.domain.jobs import ENDS, Event, Job, JobState, Transition
 from bot.ports import Deps
@@ -27,6 +28,7 @@ async def distrust(deps: Deps, made_at: datetime) -> list[Transition]:
     At most one training a request and one switch an approval hold whatever happened since: none is left to be sent
     without a person who asks for it anew.
     """
+    await deps.store.record([Record(at=deps.now(), kind=AuditKind.RESTORED, facts={"made_at": made_at})])
     since = f"Restored from a backup of {made_at:%Y-%m-%d %H:%M} UTC."
     changes: list[Change] = []
     for job in await deps.store.in_states(_ALIVE):
