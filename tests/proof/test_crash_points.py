@@ -43,6 +43,10 @@ class Crash:
         return f"{self.story}: {self.point}"
 
 
+MIGRATION = (
+    Crash(story="deepopinion", label="prompts: create", moment=BEFORE),
+    Crash(story="deepopinion", label="prompts: create", moment=AFTER),
+)
 COMMAND = (
     Crash(story="deepopinion", label="job becomes checking", moment=BEFORE),
     Crash(story="cancel", label="job becomes checking", moment=AFTER),
@@ -81,7 +85,7 @@ POSTS = (
 )
 
 
-@pytest.mark.parametrize("crash", [*COMMAND, *START, *SWITCHES, *POSTS], ids=str)
+@pytest.mark.parametrize("crash", [*MIGRATION, *COMMAND, *START, *SWITCHES, *POSTS], ids=str)
 async def test_a_story_ends_well_whatever_cuts_it(crash: Crash, launcher: Launcher, tmp_path: Path) -> None:
     """At most one training a request and one switch an approval; each message once; one question where it is needed."""
     made = await run(launcher, tmp_path, STORY[crash.story], crash.point)
