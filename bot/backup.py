@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from bot.app import TRANSPORT, limits_of, policy_of, slack_client, utc_now
+from bot.app import TRANSPORT, limits_of, slack_client, utc_now
+from bot.audit_log import record_export
 from bot.domain.jobs import Transition
 from bot.files import DataFolder
+from bot.policy_file import load_policy
 from bot.poller import Crew
 from bot.ports import Deps, Store
 from bot.providers import registry
@@ -27,6 +29,7 @@ Now = Callable[[], datetime]
 
 def back_up(settings: Settings, file: Path, *, may_replace: bool, now: Now = utc_now) -> list[str]:
     """Write a backup and say what is in it. Works beside a running bot."""
+    record_export(settings, "backup", file.name, now)
     made = backup.back_up(settings.database_path, settings.spool_folder, file, now=now(), may_replace=may_replace)
     said = [f"Backed up {_inventory(made)} to {file} ({_size(file)})."]
     lacking = [f"The data file {name} was to be sent, but is not in the spool any more." for name in made.missing]
@@ -64,7 +67,7 @@ async def _deps(settings: Settings, store: Store, now: Now) -> AsyncIterator[Dep
             providers=registry.load(settings.providers, Tools(sessions=sessions, now=now)),
             messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
-            policies=lambda: policy_of(settings),
+            policies=lambda: load_policy(settings),
             limits=limits_of(settings),
             now=now,
             new_id=lambda: secrets.token_hex(8),
