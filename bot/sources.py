@@ -87,7 +87,7 @@ def read_file(value: Any, folder: Path) -> str:
     """The text of a file without the blanks around it. Raises SourceError."""
     try:
         with (folder / value).open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content: bytes = file.read(LARGEST + 1)
     except OSError as error:
         raise SourceError(f"the file cannot be read ({error.strerror}).") from None
     except (TypeError, ValueError):
@@ -117,7 +117,7 @@ def read_keyring(value: Any, _folder: Path) -> str:
     except (KeyringError, RuntimeError, OSError) as error:
         # Backends tell in words of their own, some of them with the name; the kind of the error can be looked up.
         raise SourceError(f"the keyring cannot be read ({type(error).__name__}).") from None
-    text = (found or "").strip()
+    text = str(found or "").strip()
     if not text:
         raise SourceError(f"the keyring holds nothing under this name of the service `{SERVICE}`.")
     return text

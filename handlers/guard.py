@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bot.domain.changes import NOTHING, Say
-from bot.errors import StoreError, SwitchyardError
+from bot.errors import DataError, StoreError, SwitchyardError, UsageError
 from bot.ports import Deps
 from bot.usecases.moves import tell_person
-from handlers.marks import clipped
+from handlers.marks import clipped, literal
 from handlers.views import blocks, forms
 from handlers.views.blocks import Message
 
@@ -34,6 +34,9 @@ async def explained(work: Callable[[], Awaitable[Say | Message]]) -> Say | Messa
     except StoreError:
         log.exception("the database refused")
         return Say(text=NOT_SAVED)
+    except (UsageError, DataError) as error:
+        # These quote what was typed, which may look like a mark of ours; the other errors may hold one.
+        return Say(text=clipped(literal(str(error)), MOST_IN_A_SENTENCE))
     except SwitchyardError as error:
         return Say(text=clipped(str(error), MOST_IN_A_SENTENCE))
     except Exception:  # the one place at Slack's edge: whatever it was, the person gets a sentence

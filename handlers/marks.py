@@ -26,6 +26,11 @@ def foreign(text: str, most: int = 300) -> str:
     return _escaped_once(line.replace("`", "'") if line.count("`") % 2 else line)
 
 
+def literal(text: str) -> str:
+    """A sentence that quotes what somebody typed, and in which nothing is meant to mention anybody."""
+    return _escaped_once(readable(text))
+
+
 def tamed(text: str) -> str:
     """The last gate of every text that goes out: marks that are not ours mean nothing, and every sign can be seen."""
     text = readable(text)

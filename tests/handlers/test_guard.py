@@ -82,6 +82,13 @@ async def test_an_error_of_ours_is_its_own_sentence(error: SwitchyardError) -> N
     assert await explained(failing(error)) == Say(text=str(error))
 
 
+@pytest.mark.parametrize("kind", [UsageError, DataError])
+async def test_a_word_that_is_quoted_mentions_nobody(kind: type[UsageError | DataError]) -> None:
+    """What was typed stands in the sentence as it was typed, also where it looks like a mark of ours."""
+    said = await explained(failing(kind("`<@U0DAN00001> &lt;x <!subteam^S0MLOPS001>` is no name.")))
+    assert said == Say(text="`&lt;@U0DAN00001&gt; &lt;x &lt;!subteam^S0MLOPS001&gt;` is no name.")
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("boom"), KeyError("model"), RuntimeError(), TimeoutError(), OSError(5, "x")]
 )
