@@ -9,6 +9,7 @@ from typing import Any
 from handlers.ids import NOTICE
 from handlers.views.words import PHRASES
 from sandbox.slack.workspace import Message
+from storage.audit import verify_log
 from tests.flows.lab import buttons_of, shown
 from tests.proof.stage import Stage
 from tests.proof.stories import People, Story
@@ -42,6 +43,7 @@ def judge(stage: Stage, story: Story, people: People) -> Verdict:
     _judge_views(stage, verdict)
     _judge_questions(stage, verdict)
     _judge_file(stage, verdict)
+    _judge_log(stage, verdict)
     return verdict
 
 
@@ -135,3 +137,14 @@ def _judge_file(stage: Stage, verdict: Verdict) -> None:
         found = [tuple(row.values()) for row in stage.kept.rows(f"PRAGMA {check}")]
         if found not in ([("ok",)], []):
             verdict.wrong.append(f"{check}: {found}")
+
+
+def _judge_log(stage: Stage, verdict: Verdict) -> None:
+    """The audit log hangs together and tells every move; the rules of the one configuration stand in it once."""
+    if not stage.kept.rows("SELECT 1 FROM audit LIMIT 1"):
+        verdict.lost += ["the audit log"] if stage.kept.jobs() else []
+        return
+    verdict.wrong += [f"audit log: {one.says}" for one in verify_log(stage.kept.path).findings]
+    [policies] = stage.kept.rows("SELECT count(*) AS number FROM audit WHERE kind = 'policy'")
+    if policies["number"] > 1:
+        verdict.doubled.append(f"{policies['number']} times the same rules in the audit log")
