@@ -1,17 +1,20 @@
 """`switchyard doctor`: what the bot needs, looked at one by one, without starting anything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
 
 from bot.app import SLACK_FAILURES, open_store, slack_client, utc_now
 from bot.errors import ConfigurationError, StoreError
+from bot.ports import Undelivered
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
 from handlers.ids import SCOPES
 from storage.sqlite import is_sound, sqlite_version
+
+MOST_MESSAGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Everything that can be seen from here. Calls Slack's auth.test; asks no training service."""
     return [
         *_configuration(settings),
-        await _database(settings),
+        *await _database(settings),
         _sqlite(),
         *await _providers(settings),
         await _slack(settings),
@@ -50,16 +53,30 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
     yield Finding(what="approvers", says=", ".join(approvers) or empty, is_bad=not approvers)
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> list[Finding]:
     path = settings.database_path
     if not path.exists():
-        return Finding(what="database", says=f"{path.name} is made when the bot first runs")
+        return [Finding(what="database", says=f"{path.name} is made when the bot first runs")]
     try:
         async with open_store(settings, read_only=True) as store:
             await store.job("")
+            waiting = await store.undelivered(MOST_MESSAGES)
     except StoreError as error:
-        return Finding(what="database", says=str(error), is_bad=True)
-    return Finding(what="database", says=f"{path.name} can be read")
+        return [Finding(what="database", says=str(error), is_bad=True)]
+    return [Finding(what="database", says=f"{path.name} can be read"), _messages(waiting)]
+
+
+def _messages(found: Sequence[Undelivered]) -> Finding:
+    """What Slack did not take. Only what still waits is a problem: a message that was dropped stays dropped."""
+    if not found:
+        return Finding(what="messages", says="all were taken by Slack")
+    dropped = sum(one.is_dropped for one in found)
+    held = sum(one.is_held for one in found)
+    counts = f"{dropped} dropped, {held} held for a place, {len(found) - dropped - held} to be tried again"
+    last = found[0]
+    about = f"{last.kind.value} of training {last.job_id}" if last.job_id else last.kind.value
+    says = f"{counts}{' at least' * (len(found) == MOST_MESSAGES)}; the last: {about}: {last.error or 'under way'}"
+    return Finding(what="messages", says=says, is_bad=dropped < len(found))
 
 
 def _sqlite() -> Finding:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from bot.domain.approvals import Answer, Group, Prompt
 from bot.domain.arguments import Arguments, DataRule
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
-from bot.domain.changes import Amendment, Change, Notice, Say
+from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.contents import Content
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
@@ -219,6 +219,20 @@ class JobFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """A message that does not stand where it should: `is_dropped` for good, `is_held` until its conversation takes it.
+
+    What is neither waits for its next attempt. `error` is Slack's word, or ours.
+    """
+
+    kind: NoticeKind
+    job_id: str | None
+    is_dropped: bool
+    is_held: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
     """An answer to a prompt. `digest` is what the button carried; `url` (a secret) lets us answer later."""
 
@@ -343,6 +357,9 @@ class Store(Protocol):
 
     async def drop(self, notice: Notice, error: str) -> None: ...
 
+    async def undelivered(self, limit: int) -> list[Undelivered]:
+        """Newest first: what was dropped (but for what was overtaken), is held, or was tried in vain so far."""
+
     async def release(self, place: str, *, job_id: str | None = None, to: str = "") -> list[str]:
         """Free what is held for a conversation (or one job), moved `to` another where given; the jobs' ids."""
 
@@ -352,8 +369,14 @@ class Store(Protocol):
     async def reply_url(self, job_id: str, now: datetime) -> str | None:
         """The response_url of the command that made the job, while it still works."""
 
-    async def forget_urls(self, before: datetime) -> None:
-        """Forget the response_urls of commands older than that, and of answers tried in vain since then."""
+    async def forget_urls(self, before: datetime) -> int:
+        """Forget the response_urls of commands older than that, and of answers tried in vain since then.
+
+        How many answers were given up with them.
+        """
+
+    async def touch(self) -> None:
+        """Write a row that nobody reads: only a commit shows that the disk takes one."""
 
     async def record(self, records: Sequence[Record]) -> None:
         """Append to the audit log what no change brings by itself. A store that only reads leaves it to the writer."""
@@ -408,6 +431,9 @@ class Files(Protocol):
         """Copy into the spool under the SHA-256 of the content; DataError for an empty or too large file."""
 
     def spooled(self, sha256: str) -> Path: ...
+
+    def kept(self, role: str, name: str, sha256: str) -> SourceFile:
+        """A file that lies in the spool already, read anew; DataError where it is gone or is not what it was."""
 
     def result(self, job_id: str) -> Path: ...
 

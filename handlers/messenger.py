@@ -6,6 +6,7 @@ happened is told to the outbox, which decides.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,8 +28,22 @@ from handlers.views import blocks
 from handlers.views.blocks import Message
 from handlers.views.cards import render
 
-UNREADABLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
-"""Slack's words for blocks that it does not take: the message then goes out as plain text."""
+log = logging.getLogger(__name__)
+
+NOT_THE_LOOKS = frozenset(
+    {
+        "not_in_channel", "channel_not_found", "is_archived", "is_inactive", "restricted_action", "team_not_found",
+        "restricted_action_read_only_channel", "restricted_action_non_threadable_channel",
+        "restricted_action_thread_only_channel", "restricted_action_thread_locked", "posting_to_channel_denied",
+        "messages_tab_disabled", "app_access_restricted", "ekm_access_denied", "cannot_reply_to_message",
+        "message_not_found", "cant_update_message", "edit_window_closed", "update_failed", "message_limit_exceeded",
+        "user_not_found", "user_disabled",
+    }
+)  # fmt: skip
+"""Slack's words for a refusal that other words would meet too. After any other, the message goes out as plain text.
+
+Source: the errors of https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update.
+"""
 
 UNCLEAR = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 """Slack's words after which the message may stand there."""
@@ -218,12 +233,15 @@ class SlackMessenger:
                 return found
 
     async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
-        """Send with blocks; where Slack does not take them, as plain text, so that nothing is dropped in silence."""
+        """Send with blocks; where Slack does not take these, as plain text: the last resort before it is dropped."""
         try:
             return await self._call(lane, lambda: send(text=message.text, blocks=list(message.blocks)))
+        except (AmbiguousSendError, MessengerBusyError):
+            raise
         except MessengerError as error:
-            if error.code not in UNREADABLE:
+            if error.code in NOT_THE_LOOKS:
                 raise
+            log.warning("sent as plain text: Slack took it in no other way (%s)", error.code)
         return await self._call(lane, lambda: send(text=message.plain(), blocks=[]))
 
     async def _call(self, lane: tuple[str, str], call: Callable[[], Awaitable[Any]]) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from bot.domain.changes import Notice, NoticeKind
-from storage.rows import notice_row, readable, to_ms, to_notice
+from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
+from bot.ports import Undelivered
+from storage.rows import notice_row, readable, to_ms, to_notice, to_undelivered
 from storage.statements import first, insert, rows, update
 
 TAKEN_FOR = timedelta(minutes=5)
@@ -86,13 +87,24 @@ def release(db: Database, job_ids: list[str]) -> None:
         update(db, "notices", {"state": "pending"}, "job_id = :job AND state = 'held'", job=job_id)
 
 
-def forget_told(db: Database, before: datetime) -> None:
+def undelivered(db: Database, limit: int) -> list[Undelivered]:
+    found = rows(
+        db,
+        """SELECT kind, job_id, state, error FROM notices
+           WHERE state = 'held' OR (state = 'dropped' AND error != :overtaken) OR (state = 'pending' AND attempts > 0)
+           ORDER BY number DESC LIMIT :limit""",
+        {"overtaken": OVERTAKEN, "limit": limit},
+    )
+    return readable(to_undelivered, found)
+
+
+def forget_told(db: Database, before: datetime) -> int:
     """Answers that were tried in vain since then: their response_urls work no more, and are not kept."""
-    db.execute(
+    return db.execute(
         """UPDATE notices SET state = 'dropped', body = '{}', error = 'too late'
            WHERE kind = 'told' AND state = 'pending' AND first_tried_at < :before""",
         {"before": to_ms(before)},
-    )
+    ).rowcount
 
 
 def resume(db: Database) -> None:

@@ -16,7 +16,7 @@ from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
-from bot.ports import Asked, Click, Inquiry
+from bot.ports import Asked, Click, Inquiry, Undelivered
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -285,6 +285,17 @@ def to_notice(row: Row) -> Notice:
             is_held=row["state"] == "held",
             sent_ts=row["sent_ts"],
             sent_to=row["sent_to"],
+            error=row["error"],
+        )
+
+
+def to_undelivered(row: Row) -> Undelivered:
+    with _reading(f"A message of {row['job_id'] or 'the outbox'}", row):
+        return Undelivered(
+            kind=NoticeKind(row["kind"]),
+            job_id=row["job_id"],
+            is_dropped=row["state"] == "dropped",
+            is_held=row["state"] == "held",
             error=row["error"],
         )
 

@@ -15,7 +15,7 @@ from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.requests import TrainRequest
 from bot.errors import StoreError
-from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Work
+from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Undelivered, Work
 from storage import asks, audit, outbox
 from storage.migrations import migrations
 from storage.rows import (
@@ -64,11 +64,20 @@ class SqliteStore:
         self._readers = Readers(path)
 
     async def open(self) -> None:
-        """Migrate and start writing. A store that only reads needs a database that is there already."""
+        """Migrate and start writing. A store that only reads needs a database that is there, and up to date."""
         if self._writer is not None:
             await asyncio.to_thread(self._writer.open, migrations.apply)
         else:
-            await self._read(lambda db: db.execute("PRAGMA schema_version").fetchone())
+            await self._read(self._require_tables)
+
+    def _require_tables(self, db: Database) -> None:
+        """Raise StoreError where a migration has still to run, which only a bot may do."""
+        if not migrations.pending(db):
+            return
+        which = (
+            "was written by an earlier Switchyard" if migrations.applied(db) else "holds nothing of Switchyard's yet"
+        )
+        raise StoreError(f"The database {self._path.name} {which}: it is brought up to date when the bot starts.")
 
     async def close(self) -> None:
         """Write what waits, then close. The writer leaves last: who does so tidies the write-ahead log up."""
@@ -299,6 +308,9 @@ class SqliteStore:
     async def drop(self, notice: Notice, error: str) -> None:
         await self._write(lambda db: outbox.end(db, notice, "dropped", error=error))
 
+    async def undelivered(self, limit: int) -> list[Undelivered]:
+        return await self._read(lambda db: outbox.undelivered(db, limit))
+
     async def release(self, place: str, *, job_id: str | None = None, to: str = "") -> list[str]:
         def work(db: Database) -> list[str]:
             freed = _held_jobs(db, place, job_id)
@@ -318,12 +330,15 @@ class SqliteStore:
         row = await self._read(lambda db: first(db, sql, values))
         return row["url"] if row else None
 
-    async def forget_urls(self, before: datetime) -> None:
-        def work(db: Database) -> None:
+    async def forget_urls(self, before: datetime) -> int:
+        def work(db: Database) -> int:
             db.execute("UPDATE requests SET url = '' WHERE url != '' AND at < :before", {"before": to_ms(before)})
-            outbox.forget_told(db, before)
+            return outbox.forget_told(db, before)
 
-        await self._write(work)
+        return await self._write(work)
+
+    async def touch(self) -> None:
+        await self._write(lambda db: db.execute("PRAGMA user_version = 1"))
 
 
 def _known_answer(db: Database, key: str) -> Answered | None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.domain.jobs import JobState
+from storage.migrations import migrations
+from storage.sqlite import connect
 from tests.flows.lab import lab
 
 OURS = ("SLACK_", "SWITCHYARD_")
@@ -34,6 +36,18 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
     root = str(Path(__file__).parents[1])
     kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
     return {**kept, "PYTHONPATH": root, **environ}
+
+
+def test_a_database_of_an_earlier_version_is_a_sentence(tmp_path: Path) -> None:
+    """The shell reads only, so it cannot bring a database up to date; it says who does."""
+    db = connect(tmp_path / "switchyard.db")
+    migrations.apply(db, stop_before="m002_words_to_search")
+    db.close()
+    for words in (("jobs", "churn"), ("status", "j234567"), ("doctor",)):
+        ran = switchyard(tmp_path, *words)
+        assert ran.returncode == 1
+        assert "it is brought up to date when the bot starts." in ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stderr
 
 
 def test_the_history_without_a_database_is_a_sentence(tmp_path: Path) -> None:

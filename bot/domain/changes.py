@@ -50,6 +50,10 @@ class Notice:
     error: str = ""
 
 
+OVERTAKEN = "overtaken"
+"""Why a message was not sent that had waited until what it says no longer held."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
     """A button in an answer. `action` is what it does, `value` what it is about."""

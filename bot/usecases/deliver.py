@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.approvals import Outcome
-from bot.domain.changes import Button, Notice, NoticeKind, Say
+from bot.domain.changes import OVERTAKEN, Button, Notice, NoticeKind, Say
 from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
@@ -19,8 +19,20 @@ from bot.usecases.prompting import question
 
 log = structlog.get_logger()
 AT_ONCE = 50
-HOLDING = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
+HOLDING = frozenset(
+    {
+        "not_in_channel", "channel_not_found", "is_archived", "restricted_action", "messages_tab_disabled",
+        "restricted_action_read_only_channel", "posting_to_channel_denied",
+    }
+)  # fmt: skip
 """Slack's words for a conversation in which the bot may not post."""
+
+NO_THREAD = frozenset(
+    {
+        "cannot_reply_to_message", "restricted_action_non_threadable_channel", "restricted_action_thread_locked",
+    }
+)  # fmt: skip
+"""Slack's words for a message that takes no reply, as where somebody has deleted the card: then it stands by itself."""
 _LOOK_BACK = timedelta(seconds=60)
 _IN_THREADS = frozenset({NoticeKind.LINE, NoticeKind.END, NoticeKind.REMINDER})
 _LONGEST_WAIT = timedelta(minutes=5)
@@ -86,32 +98,56 @@ async def _answer(deps: Deps, notice: Notice) -> None:
 
 async def _post(deps: Deps, notice: Notice) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
-    if await _is_overtaken(deps, notice):
-        await deps.store.drop(notice, "what it reminds of was decided before it was sent")
-        return
     channel = await _channel(deps, notice, job)
     thread = await _thread(deps, notice, channel)
-    content = await _content(deps, notice, job)
     ts = await _sent_before(deps, notice, channel, thread)
+    if ts is None and await _is_overtaken(deps, notice):
+        log.info("message overtaken", notice=notice.id, kind=notice.kind.value, job=notice.job_id)
+        await deps.store.drop(notice, OVERTAKEN)
+        return
     if ts is None:
-        ts = await deps.messenger.post(
-            channel,
-            content,
-            notice_id=notice.id,
-            thread_ts=thread,
-            broadcast=thread is not None and _is_for_the_channel(notice),
-        )
+        ts = await _post_now(deps, notice, channel, thread, await _content(deps, notice, job))
     await deps.store.sent(notice, ts=ts, channel=channel)
     if notice.kind is NoticeKind.CARD:
         deps.nudge("launch")
 
 
+async def _post_now(deps: Deps, notice: Notice, channel: str, thread: str | None, content: Content) -> str:
+    if thread is not None:
+        broadcast = _is_for_the_channel(notice)
+        try:
+            return await deps.messenger.post(
+                channel, content, notice_id=notice.id, thread_ts=thread, broadcast=broadcast
+            )
+        except MessengerError as error:
+            if error.code not in NO_THREAD:
+                raise
+    return await deps.messenger.post(channel, content, notice_id=notice.id)
+
+
 async def _is_overtaken(deps: Deps, notice: Notice) -> bool:
-    """A reminder of what has been decided meanwhile is not sent."""
-    if notice.kind is not NoticeKind.REMINDER:
-        return False
-    prompt = await deps.store.prompt(notice.body["prompt"])
-    return prompt is None or prompt.outcome is not Outcome.OPEN
+    """What waited until it was no longer so is not told.
+
+    A reminder of what was decided, or that a later one follows; a service that is back already; and its return, where
+    nobody had been told that it was away.
+    """
+    if notice.kind is NoticeKind.REMINDER:
+        return await _is_late(deps, notice)
+    if "away" in notice.body:
+        known = (await deps.store.health()).get(notice.body["away"])
+        return known is None or not known.is_away or str(known.since) != notice.body["since"]
+    if "after" in notice.body:
+        earlier = await deps.store.notice(notice.body["after"])
+        return earlier is not None and not earlier.sent_ts
+    return False
+
+
+async def _is_late(deps: Deps, reminder: Notice) -> bool:
+    prompt = await deps.store.prompt(reminder.body["prompt"])
+    if prompt is None or prompt.outcome is not Outcome.OPEN:
+        return True
+    number: int = reminder.body.get("number", 0)
+    return 0 < number < prompt.reminders
 
 
 def _is_for_the_channel(notice: Notice) -> bool:

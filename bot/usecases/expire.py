@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import structlog
+
 from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.jobs import Event, Job, JobState
 from bot.ports import Deps
 from bot.usecases.moves import MOOT, amend, card_key, close, is_moot, move, withdraw_open
 
+log = structlog.get_logger()
 _HELD_IN = frozenset({JobState.PROPOSED, JobState.APPROVED})
 _URL_LIVES = timedelta(minutes=30)
 
@@ -18,7 +21,9 @@ async def expire_due(deps: Deps) -> None:
     for job in await deps.store.in_states(_HELD_IN):
         if deps.now() - job.state_at >= deps.limits.held and await _is_held(deps, job):
             await _expire_held(deps, job)
-    await deps.store.forget_urls(deps.now() - _URL_LIVES)
+    given_up = await deps.store.forget_urls(deps.now() - _URL_LIVES)
+    if given_up:
+        log.warning("answers dropped", count=given_up, error="Slack took none of them for half an hour")
 
 
 async def _end_prompt(deps: Deps, prompt: Prompt) -> None:

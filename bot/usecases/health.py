@@ -47,8 +47,14 @@ async def _save(
 ) -> None:
     """Keep it, and tell what there is to tell: that it is back where it was said to be away."""
     # Two looks may come to the same conclusion at once: what they tell has the same key.
-    key = f"health:{health.name}:{'away' if health.is_away else 'back'}:{since}"
-    notices = [tell_channel(deps, channel, text, key=f"{key}:{channel}") for channel in channels if text]
+    away, back = (f"health:{health.name}:{word}:{since}" for word in ("away", "back"))
+    notices = [
+        tell_channel(deps, channel, text, key=f"{away}:{channel}", away=health.name, since=str(since))
+        if health.is_away
+        else tell_channel(deps, channel, text, key=f"{back}:{channel}", after=f"{away}:{channel}")
+        for channel in channels
+        if text
+    ]
     await deps.store.save_health(health, notices)
     if notices:
         deps.nudge("deliver")

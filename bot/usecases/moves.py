@@ -121,9 +121,9 @@ def post_card(deps: Deps, job: Job) -> Notice:
     return _notice(deps, NoticeKind.CARD, key=card_key(job.id), job_id=job.id, body={})
 
 
-def tell_channel(deps: Deps, channel: str, text: str, *, key: str) -> Notice:
-    """A line in a channel that belongs to no job; told once per `key`."""
-    return _notice(deps, NoticeKind.HEALTH, key=key, channel=channel, lane=channel, body={"text": text})
+def tell_channel(deps: Deps, channel: str, text: str, *, key: str, **about: Json) -> Notice:
+    """A line in a channel that belongs to no job; told once per `key`. `about` tells when it is overtaken."""
+    return _notice(deps, NoticeKind.HEALTH, key=key, channel=channel, lane=channel, body={"text": text, **about})
 
 
 def tell_person(deps: Deps, url: str, body: dict[str, Json], *, key: str = "") -> Notice:

@@ -7,6 +7,7 @@ import structlog
 
 from bot.domain.approvals import GATES, Prompt
 from bot.domain.jobs import Job
+from bot.domain.requests import Json
 from bot.domain.text import code
 from bot.ports import Deps
 from bot.usecases.moves import amend, is_moot, prompt_key, remind, tell_channel
@@ -29,7 +30,9 @@ async def remind_due(deps: Deps) -> None:
         if _is_due(prompt.second_at(), now) and prompt.escalated_at is None:
             await _write(deps, _escalated(prompt, now), "second", {"is_second": True})
         elif _is_due(prompt.remind_at, now):
-            await _write(deps, _reminded(prompt, now), f"reminder:{prompt.reminders + 1}", {})
+            await _write(
+                deps, _reminded(prompt, now), f"reminder:{prompt.reminders + 1}", {"number": prompt.reminders + 1}
+            )
 
 
 async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
@@ -71,7 +74,7 @@ def _escalated(prompt: Prompt, now: datetime) -> Prompt:
     return replace(prompt, escalated_at=now, remind_at=remind_at, version=prompt.version + 1)
 
 
-async def _write(deps: Deps, prompt: Prompt, key: str, body: dict[str, bool]) -> None:
+async def _write(deps: Deps, prompt: Prompt, key: str, body: dict[str, Json]) -> None:
     job = await deps.store.job(prompt.job_id)
     if job is None or is_moot(prompt, job.state):
         return

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.approvals import Answer, Group, Outcome
-from bot.domain.changes import Notice, NoticeKind
+from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Actor, Payload, Plan
@@ -937,6 +937,38 @@ class Waiting:
         assert await store.claim_inquiries(at(seconds=2), at(hours=1)) == [an_inquiry()]
 
 
+class Undelivered:
+    """What Slack did not take is not out of sight."""
+
+    async def test_what_does_not_stand_where_it_should_is_told_newest_first(self, store: Store) -> None:
+        """Dropped, held, or tried in vain; not what was sent, what nobody tried yet, and what was overtaken."""
+        lanes = ("sent", "dropped", "held", "again", "overtaken")
+        await told(store, *(a_notice(name, lane=name) for name in lanes))
+        taken_now = {notice.key: notice for notice in await store.take_notices(NOW, 100)}
+        await store.sent(taken_now["sent"], ts="1.2", channel=HERE)
+        await store.drop(taken_now["dropped"], "Slack refused: no_text.")
+        await store.hold(taken_now["held"], "not_in_channel", None)
+        await store.put_back(taken_now["again"], try_at=at(hours=1), in_doubt=False, error="Slack asks to wait.")
+        await store.drop(taken_now["overtaken"], OVERTAKEN)
+        await told(store, a_notice("fresh"))
+        found = await store.undelivered(10)
+        assert [(one.error, one.is_dropped, one.is_held) for one in found] == [
+            ("Slack asks to wait.", False, False),
+            ("not_in_channel", False, True),
+            ("Slack refused: no_text.", True, False),
+        ]
+        assert len(await store.undelivered(2)) == 2
+
+    async def test_answers_that_are_given_up_are_counted(self, store: Store) -> None:
+        """Who forgets addresses learns how many answers were lost with them."""
+        await told(store, a_notice("k", kind=NoticeKind.TOLD, lane="", body={"text": "x", "url": "https://hooks"}))
+        notice = await take(store)
+        await store.put_back(notice, try_at=NOW, in_doubt=True, error="")
+        assert await store.forget_urls(at(minutes=-1)) == 0
+        assert await store.forget_urls(at(minutes=31)) == 1
+        assert await store.forget_urls(at(minutes=31)) == 0
+
+
 class Known:
     """What is known of groups and services survives a restart."""
 
@@ -950,6 +982,14 @@ class Known:
         assert await store.groups(["S0OPS", "S0NEW", "S0404"]) == {"S0OPS": failing, "S0NEW": empty}
         assert await store.groups(["S0NEW"]) == {"S0NEW": empty}
         assert await store.groups([]) == {}
+
+    async def test_a_touch_is_a_write_that_nothing_shows(self, store: Store) -> None:
+        """It is asked for again and again, and leaves no group, no job and no message."""
+        for _ in range(3):
+            await store.touch()
+        assert await store.jobs(JobFilter()) == []
+        assert await store.health() == {}
+        assert await store.undelivered(10) == []
 
     async def test_the_health_of_a_service_is_kept_with_what_is_told_of_it(self, store: Store) -> None:
         """A restart tells no outage twice."""
@@ -1065,5 +1105,5 @@ class History:
         assert ids(await store.jobs(JobFilter())) == ["j2", "j1", "j0"]
 
 
-class StoreContract(Requests, Urls, Due, Moves, Prompts, Outbox, Redraws, Held, Waiting, Known, History):
+class StoreContract(Requests, Urls, Due, Moves, Prompts, Outbox, Redraws, Held, Undelivered, Waiting, Known, History):
     """All of it, for a subclass whose name begins with Test."""

@@ -346,9 +346,31 @@ class TestMigrations:
         store = SqliteStore(path)
         with pytest.raises(StoreError, match="already exists"):
             await store.open()
+        db = connect(path)
+        assert set(db.table_names()) == {"clicks", "_sqlite_migrations"}
+        db.close()
+
+    async def test_a_database_of_an_earlier_version_is_read_once_a_bot_has_run(self, path: Path) -> None:
+        """Who only reads may change nothing, and is told so instead of meeting columns that are not there."""
+        db = connect(path)
+        migrations.apply(db, stop_before="m002_words_to_search")
+        db.close()
+        reader = SqliteStore(path, read_only=True)
+        with pytest.raises(StoreError, match=r"switchyard\.db was written by an earlier Switchyard: it is brought up"):
+            await reader.open()
+        await reader.close()
+        async with opened(path):
+            pass
         async with opened(path, read_only=True) as reader:
-            tables = await reader._read(lambda db: db.table_names())
-        assert set(tables) == {"clicks", "_sqlite_migrations"}
+            assert await reader.jobs(JobFilter(text="churn")) == []
+
+    async def test_a_database_of_something_else_is_no_empty_history(self, path: Path) -> None:
+        """Nor is the file that a bot has only just made."""
+        connect(path).close()
+        reader = SqliteStore(path, read_only=True)
+        with pytest.raises(StoreError, match="holds nothing of Switchyard's yet"):
+            await reader.open()
+        await reader.close()
 
 
 DAMAGE = {
