@@ -69,6 +69,7 @@ TRANSPORT = Transport(
 SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 ASK_AGAIN_AFTER = 5.0
 """Seconds between two questions to Slack who the bot is."""
+_LONGEST_STAMP = 20
 MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """What reading a request in a shape that it does not have ends in."""
 
@@ -320,7 +321,7 @@ async def _turn_away(request: web.Request, handler: Handler) -> web.StreamRespon
     What a handler of ours meets never comes here: Bolt answers for it.
     """
     stamp = request.headers.get("X-Slack-Request-Timestamp", "")
-    if not (stamp.isascii() and stamp.isdigit()):
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= _LONGEST_STAMP):
         return web.Response(status=401)
     try:
         return await handler(request)

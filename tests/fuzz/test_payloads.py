@@ -165,7 +165,7 @@ def is_ours(kind: str, payload: Any) -> bool:
             "actions": [{"action_id": str(), "block_id": str(), "type": str()}, *_],
         }:
             return is_addressed(payload)
-        case "form", {"type": "view_submission", "view": {"callback_id": Callback.REASON.value}}:
+        case "form", {"type": "view_submission", "view": {"type": "modal", "callback_id": Callback.REASON.value}}:
             return is_addressed(payload)
         case "event", {"type": "event_callback", "event": {"type": str(name), "user": str(), "channel": str()}}:
             return name in [*SlackEvent] and is_addressed(payload)
@@ -222,7 +222,7 @@ async def test_any_delivery_is_acknowledged(
 
 def is_of_the_shape(line: str) -> bool:
     """Does the log speak of what was delivered, and not of what we did with it?"""
-    return line.startswith("slack_bolt.") or "validation error" in line
+    return line.startswith("slack_bolt.") or "validation error" in line or "surrogates not allowed" in line
 
 
 FORGED = [
