@@ -6,7 +6,7 @@ PATHS := bot handlers storage sandbox tests
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof mutants lint format types contracts check docs lock clean
+.PHONY: help setup run test proof mutants fuzz lint format types contracts check docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,11 +30,34 @@ format: $(VENV)/.dev-ready ## format the code and mend what can be mended
 types: $(VENV)/.dev-ready ## check the types
 	@$(VENV)/bin/mypy $(PATHS)
 
-proof: $(VENV)/.dev-ready ## kill the bot at every boundary of every story, and show what was lost or doubled
-	@$(VENV)/bin/pytest tests/proof -m proof $(PYTEST_ARGS)
+# Most of these tests wait for a bot, so that more of them run beside each other than there are cores.
+PROOF_ARGS ?= -n 6 --dist worksteal
+PROOF := $(PY) -m pytest -p tests.proof.report -m proof
+
+proof: $(VENV)/.dev-ready ## show that nothing is lost, doubled or leaked, and write the table
+	@HYPOTHESIS_PROFILE=proof PROOF_WRITE=1 $(PROOF) tests $(PROOF_ARGS)
 
 mutants: $(VENV)/.dev-ready ## show that the tests catch bugs that are planted
-	@$(VENV)/bin/pytest tests/proof/test_mutants.py -m proof $(PYTEST_ARGS)
+	@$(PROOF) tests/proof/test_mutants.py $(PROOF_ARGS)
+
+# Each of the two parsers is tried for so long.
+FUZZ_SECONDS ?= 60
+FUZZ_VENV := .fuzz-venv
+FUZZ = $(FUZZ_VENV)/bin/python -m tests.fuzz.guided
+
+fuzz: $(FUZZ_VENV)/.ready ## try the two parsers with inputs that reach more and more of them
+	@$(FUZZ) frames $(FUZZ_SECONDS) .fuzz
+	@$(FUZZ) commands $(FUZZ_SECONDS) .fuzz
+
+$(FUZZ_VENV)/.ready: requirements-fuzz.txt pyproject.toml
+	@echo "Setting up $(FUZZ_VENV) ..."
+	@sh .ci/python -m venv $(FUZZ_VENV)
+	@$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $< \
+		|| { echo "make fuzz needs atheris, which has no build for this Python or this machine; see requirements-fuzz.txt."; exit 1; }
+	@$(FUZZ_VENV)/bin/python -c "import atheris" 2>/dev/null \
+		|| { echo "make fuzz needs atheris, which there is for Linux alone."; exit 1; }
+	@$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 contracts: $(VENV)/.dev-ready ## check the rules of the house: floors, manifest, documents
 	@$(VENV)/bin/pytest tests/house
@@ -53,10 +76,11 @@ lock: ## write the pinned requirements again (UPGRADE=--upgrade takes newer vers
 	@$(VENV)/bin/python -m pip install --quiet uv
 	@$(LOCK) --group build --output-file requirements.txt
 	@$(LOCK) --group build --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) --group build --group fuzz --constraints requirements.txt --output-file requirements-fuzz.txt
 	@rm -rf $(VENV)
 
 clean: ## remove what these targets made
-	@rm -rf $(VENV) .lock-venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .fuzz-venv .fuzz .lock-venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PY):
 	@sh .ci/python -m venv $(VENV)

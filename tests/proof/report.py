@@ -8,10 +8,14 @@ what it leaves out.
 from __future__ import annotations
 
 import json
+import os
+import platform
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import PurePosixPath
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -24,6 +28,11 @@ PARTS = ("crash points", "network faults", "database faults", "restore", INPUTS,
 
 FOLDERS = ("tests/proof/", "tests/fuzz/")
 PLUGIN = "report-of-the-proof"
+ROOT = Path(__file__).parents[2]
+WRITE = "PROOF_WRITE"
+"""Set it, and the table is written into the documents."""
+
+PROMISES = ("lost", "doubled", "wrong", "leaked")
 Tell = Callable[[str, object], None]
 
 
@@ -52,7 +61,7 @@ class Row:
 
     @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.doubled or self.wrong or self.leaked)
+        return not any(getattr(self, name) for name in PROMISES)
 
 
 NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("part", "what"))
@@ -94,10 +103,10 @@ def gathered(reports: Iterable[Any]) -> list[Row]:
 def rows_of(test: Told) -> list[Row]:
     """What one test told; a test of the proof that told nothing is a run of its own."""
     told = [_read(name, value) for name, value in test.properties if name in (PROOF, FUZZ)]
-    if not told and not test.nodeid.startswith(FOLDERS):
-        return []
-    rows = told or [_untold(test)]
-    if test.has_failed and all(row.is_clean for row in rows):
+    rows = told or _untold(test)
+    if rows and not any(row.seconds for row in rows):
+        rows[0] = replace(rows[0], seconds=round(test.seconds, 1))
+    if rows and test.has_failed and all(row.is_clean for row in rows):
         rows[0] = replace(rows[0], wrong=1)
     return rows
 
@@ -109,13 +118,15 @@ def _read(name: str, value: str) -> Row:
     return Row(part=INPUTS, what=told["what"], runs=1, inputs=told["inputs"], seconds=told["seconds"])
 
 
-def _untold(test: Told) -> Row:
-    """The module says what was tried, the name of the test which of it."""
+def _untold(test: Told) -> list[Row]:
+    """The module says what was tried, the name of the test which of it. The proof kit's own tests try nothing."""
     path, _, name = test.nodeid.partition("::")
     part, what = _part_of(PurePosixPath(path)), name.partition("[")[0].removeprefix("test_").replace("_", " ")
+    if not path.startswith(FOLDERS) or (part not in PARTS and not test.has_failed):
+        return []
     if part == INPUTS:
         what = PurePosixPath(path).stem.removeprefix("test_")
-    return Row(part=part, what=what, runs=1, faults=int(part.endswith("faults")), seconds=round(test.seconds, 1))
+    return [Row(part=part, what=what, runs=1, faults=int(part.endswith("faults")))]
 
 
 def _part_of(path: PurePosixPath) -> str:
@@ -126,6 +137,8 @@ def _part_of(path: PurePosixPath) -> str:
             return f"{where} faults"
         case ["crash", "points"] | ["every", "point"]:
             return "crash points"
+        case ["races", *_]:
+            return "races"
         case words:
             return " ".join(words)
 
@@ -154,20 +167,24 @@ def _place(part: str) -> int:
 
 
 class Report:
-    """Shows the table when the tests have ended."""
+    """Shows the table when the tests have ended, and writes it down where that is asked for."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         stats = terminalreporter.stats
         kinds = [kind for kind in stats if kind not in ("skipped", "deselected", "warnings")]
         rows = gathered(one for kind in kinds for one in stats[kind])
         if not rows:
             return
-        terminalreporter.section(f"the proof, in {time.monotonic() - self._began:.0f} s")
+        seconds = time.monotonic() - self._began
+        terminalreporter.section(f"the proof, in {seconds:.0f} s")
         for line in lines(rows):
             terminalreporter.write_line(line)
+        if os.environ.get(WRITE) and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            skipped = len(stats.get("skipped", []))
+            write(ROOT, rows, heading(datetime.now(UTC), commit(ROOT), seconds, skipped))
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
@@ -188,6 +205,71 @@ def _number(value: float) -> str:
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     texts = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
     return "  ".join(texts + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)])
+
+
+# -- in the documents ---------------------------------------------------------------------------------------------
+
+
+def write(root: Path, rows: Sequence[Row], head: str) -> None:
+    """Put the table by parts into the README, and all of it into docs/proof.md, between their marks."""
+    parts = [*by_part(rows), added("all", "", rows)]
+    _put(root / "README.md", {"last": f"{head}\n\n{markdown(parts, ('part', *NUMBERS[:-1]))}"})
+    whole = f"{head}\n\n{markdown([*rows, added('all', '', rows)], ('part', 'what', *NUMBERS))}"
+    _put(root / "docs" / "proof.md", {"last": whole, "mutants": planted(root / "tests" / "proof" / "mutants")})
+
+
+def heading(at: datetime, version: str, seconds: float, skipped: int) -> str:
+    """When, of which commit, how long, on what, and how much of it could not be run there."""
+    where = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    left_out = f", {skipped} tests skipped" if skipped else ""
+    return f"Last run: {at:%Y-%m-%d} at commit `{version}`, {seconds / 60:.1f} minutes on {where}{left_out}."
+
+
+def commit(root: Path) -> str:
+    """The short name of the commit, with "-dirty" where files differ from it."""
+    found = [_git(root, "rev-parse", "--short", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")]
+    return f"{found[0]}-dirty" if found[1] else found[0] or "unknown"
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        found = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return found.stdout.strip()
+
+
+def markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """A table; what was not tried in a row is left empty, a promise that was kept is a 0."""
+    heads = ["" if name in ("part", "what") else name for name in columns]
+    marks = ["---" if name in ("part", "what") else "---:" for name in columns]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, marks, *(_shown(row, columns) for row in rows)))
+
+
+def _shown(row: Row, columns: Sequence[str]) -> list[str]:
+    return [_cell(name, getattr(row, name)) for name in columns]
+
+
+def _cell(name: str, value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value or name in PROMISES else ""
+
+
+def planted(folder: Path) -> str:
+    """The list of the bugs that are planted, each with what it breaks."""
+    found = [(path.stem, path.read_text("utf-8").partition("\n")[0]) for path in sorted(folder.glob("*.patch"))]
+    return "\n".join(f"* `{name}`: {what}" for name, what in found)
+
+
+def _put(path: Path, blocks: Mapping[str, str]) -> None:
+    text = path.read_text("utf-8")
+    for name, block in blocks.items():
+        begin, end = f"<!-- proof: {name} -->\n", "\n<!-- proof ends -->"
+        before, found, rest = text.partition(begin)
+        if found:
+            text = f"{before}{begin}{block}{end}{rest.partition(end)[2]}"
+    path.write_text(text, "utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:
