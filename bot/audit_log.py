@@ -15,7 +15,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import SLACK_FAILURES, slack_client, utc_now
-from bot.domain.audit import Anchor, AuditKind, Entry, Record, Report
+from bot.domain.audit import Anchor, AuditKind, Entry, Record
+from bot.domain.audit_check import Report
 from bot.domain.exports import csv_line
 from bot.errors import ConfigurationError, MessengerError, StoreError, UsageError
 from bot.settings import Settings, variable

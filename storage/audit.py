@@ -20,24 +20,8 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3
 
-from bot.domain.audit import (
-    BEGINNING,
-    Anchor,
-    AuditKind,
-    Damage,
-    Entry,
-    Finding,
-    Kept,
-    Move,
-    Record,
-    Report,
-    canonical,
-    fold_moves,
-    plain,
-    seal,
-    to_ms,
-    verify,
-)
+from bot.domain.audit import BEGINNING, Anchor, AuditKind, Entry, Record, canonical, plain, seal, to_ms
+from bot.domain.audit_check import Damage, Finding, Kept, Move, Report, fold_moves, verify
 from bot.domain.requests import Json
 from bot.errors import StoreError
 from storage.sqlite import connect_read_only

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.domain.approvals import Answer, Outcome, Vote
-from bot.domain.audit import BEGINNING, Anchor, AuditKind, Entry, Record, Report, verify
+from bot.domain.audit import BEGINNING, Anchor, AuditKind, Entry, Record
+from bot.domain.audit_check import Report, verify
 from bot.domain.changes import Amendment
 from bot.domain.jobs import Event, JobState
 from bot.domain.policy import Rule

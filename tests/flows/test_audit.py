@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bot import audit_log, backup
-from bot.domain.audit import Anchor, Entry, Report
+from bot.domain.audit import Anchor, Entry
+from bot.domain.audit_check import Report
 from bot.domain.jobs import JobState
 from bot.errors import ConfigurationError, MessengerError, StoreError, UsageError
 from bot.settings import load

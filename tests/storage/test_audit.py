@@ -18,7 +18,8 @@ from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3
 
 from bot.domain.approvals import Answer
-from bot.domain.audit import Anchor, AuditKind, Damage, Entry, Record, Report, hash_of, seal
+from bot.domain.audit import Anchor, AuditKind, Entry, Record, hash_of, seal
+from bot.domain.audit_check import Damage, Report
 from bot.domain.changes import Change
 from bot.domain.jobs import TRANSITIONS, Event, JobState
 from bot.errors import StoreError
