@@ -1,6 +1,7 @@
 """Who may ask, approve and cancel what: rules in order, the first that fits decides."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -112,7 +113,12 @@ class Rule:
         """The pause before the reminder of this number, which counts from 0; None where nobody is reminded."""
         if self.remind_after is None:
             return None
-        return min(self.remind_after * self.remind_factor**reminder, self.expires_after)
+        pause = self.remind_after
+        for _ in range(reminder):
+            if pause >= self.expires_after:
+                break
+            pause *= self.remind_factor
+        return min(pause, self.expires_after)
 
     def as_json(self) -> Mapping[str, Json]:
         """Every value of the rule, for a digest."""
@@ -181,6 +187,24 @@ def people_in(ids: Iterable[str]) -> tuple[str, ...]:
 
 def groups_in(ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for id_ in ids if id_.startswith(GROUP_LETTERS)))
+
+
+def covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Does every model that one of the narrow patterns fits surely fit a wide one too? No patterns fit all."""
+    return not wide or (bool(narrow) and all(any(_is_within(one, other) for other in wide) for one in narrow))
+
+
+def _is_within(narrow: str, wide: str) -> bool:
+    inner, outer = narrow.casefold(), wide.casefold()
+    if inner == outer:
+        return True
+    if not _WILD.search(inner):
+        return fnmatchcase(inner, outer)
+    # Only the * of the wide pattern may take in what is wild in the narrow one; a set there is one unknown letter.
+    return not _ONE_LETTER.search(outer) and fnmatchcase(_SET.sub("?", inner), outer)
+
+
+_WILD, _ONE_LETTER, _SET = re.compile(r"[*?[]"), re.compile(r"[?[]"), re.compile(r"\[!?\]?[^\]]*\]")
 
 
 def end_of_quiet(quiet: Quiet | None, at: datetime) -> datetime:
