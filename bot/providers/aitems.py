@@ -298,14 +298,13 @@ class AiTems(Defaults):
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._base = URL(config.base_url)
-        self._access_key = config.access_key.get_secret_value()
-        self._secret_key = config.secret_key.get_secret_value()
+        self._keys = (config.access_key, config.secret_key)
         self._zone = ZoneInfo(config.timezone)
         self._now: Callable[[], datetime] = tools.now
         self._http = Http(
             title=TITLE,
             sessions=tools.sessions,
-            secrets=(self._secret_key, self._access_key),
+            secrets=tuple(key.get_secret_value() for key in self._keys),
             judge=self._judge,
             per_second=config.per_second,
         )
@@ -437,9 +436,13 @@ class AiTems(Defaults):
             method,
             URL(f"{self._base.origin()}{target}", encoded=True),
             once=True,
-            headers={**headers, **signed_headers(method, target, self._now(), self._access_key, self._secret_key)},
+            headers={**headers, **self._sign(method, target)},
             data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
         )
+
+    def _sign(self, method: str, target: str) -> Mapping[str, str]:
+        access, secret = (key.get_secret_value() for key in self._keys)
+        return signed_headers(method, target, self._now(), access, secret)
 
     def _judge(self, reply: Reply) -> ProviderError | None:
         if reply.status < 400:

@@ -17,6 +17,7 @@ from bot.errors import DataError
 
 MOST_IN_LINE = 1 << 20
 MOST_REMEMBERED = 500_000
+MOST_LABELS = 100_000
 MOST_LISTED = 5
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 KINDS: Mapping[type, str] = {str: "a text", list: "a list", dict: "an object"}
@@ -106,9 +107,17 @@ def count_rows(path: Path) -> Tally:
             if line.strip():
                 row = _parse_row(line, number)
                 tally.add(_value(row, "Label", number), _value(row, "Text", number), tuple(row))
+                _check_labels(tally, number)
     if not tally.rows:
         raise DataError("The file is empty: it needs one object with Label and Text on each line.")
     return tally
+
+
+def _check_labels(tally: Tally, number: int) -> None:
+    # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.
+    if len(tally.labels) > MOST_LABELS:
+        said = f"Up to line {number} there are more than {MOST_LABELS:,} labels"
+        raise DataError(f"{said}. Are `Label` and `Text` mixed up?", line=number)
 
 
 def _refuse_other_files(file: BinaryIO) -> None:

@@ -34,6 +34,7 @@ LEAST_COLUMNS, MOST_COLUMNS = 2, 999
 SNIFFED_BYTES = 1000
 
 TRAIN, EVALUATE = "train_src/", "eval_src/"
+MOST_IN_ROW = 4 * 1024**2  # characters; ours, so that no row fills the memory
 MOST_MEMBERS = 100
 MOST_UNPACKED = 4 * 1024**3
 MOST_RATIO = 200
@@ -151,18 +152,47 @@ def _count(text: TextIO, delimiter: str) -> _Tally:
 
 def _numbered(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line on which it begins; a quoted field may go over several."""
-    reader = csv.reader(text, delimiter=delimiter)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=delimiter)
     while True:
         line = reader.line_num + 1
+        lines.in_row = 0
         try:
             yield line, next(reader)
         except StopIteration:
             return
+        except _EndlessRowError:
+            said = f"The row that begins on line {line:,} has more than {MOST_IN_ROW:,} characters"
+            raise DataError(f"{said}: it is no row of a table.", line=line) from None
         except csv.Error:
             # The reader's only limits: 131,072 characters in a field, which a quote that is never closed exceeds.
             raise DataError(
                 f"The row that begins on line {line:,} cannot be read: is a quote not closed?", line=line
             ) from None
+
+
+class _EndlessRowError(Exception):
+    """A row that would fill the memory: the reader makes a list of its fields, however many there are."""
+
+
+class _Lines:
+    """The lines of a text, of which the first that would make a row too long is not even read to its end."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.in_row = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MOST_IN_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.in_row += len(line)
+        if self.in_row > MOST_IN_ROW:
+            raise _EndlessRowError
+        return line
 
 
 def _header(rows: Iterator[tuple[int, list[str]]], delimiter: str) -> tuple[str, ...]:

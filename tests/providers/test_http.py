@@ -28,6 +28,7 @@ from bot.providers.http import (
     Http,
     Reply,
     Sessions,
+    _PublicResolver,
     is_private_host,
     is_public,
     open_sessions,
@@ -620,6 +621,21 @@ async def test_a_name_that_leads_inside_is_not_called(http: Http, csv: Path) -> 
         )
     assert isinstance(error, RejectedError)
     assert "private address" in str(error)
+
+
+@pytest.mark.parametrize("name", ["localhost", socket.gethostname()])
+async def test_the_resolver_gives_no_private_address(name: str) -> None:
+    """What a name leads to is asked once and judged there, so a second answer of the DNS changes nothing."""
+    resolver = _PublicResolver()
+    try:
+        found = await resolver.resolve(name, 443, socket.AF_UNSPEC)
+    except OSError:
+        found = []
+    finally:
+        await resolver.close()
+    assert [one["host"] for one in found if not is_public(one["host"])] == []
+    if name == "localhost":
+        assert found == []
 
 
 async def test_trusted_links_may_be_private(http: Http, csv: Path) -> None:
