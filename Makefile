@@ -64,8 +64,9 @@ contracts: $(VENV)/.dev-ready ## check the rules of the house: floors, manifest,
 
 check: lint types test ## everything that a change must pass
 
-docs: $(VENV)/.ready ## write the generated blocks of the documents again
+docs: $(VENV)/.dev-ready ## write the generated blocks of the documents again
 	@$(PY) -m bot.docs
+	@$(PY) -m tests.proof.report
 
 # A throw-away environment holds uv, so that the lock needs nothing that the product does not.
 LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

@@ -276,3 +276,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Called by the conftest of each folder that has rows: one table for all of them."""
     if not config.pluginmanager.has_plugin(PLUGIN):
         config.pluginmanager.register(Report(), PLUGIN)
+
+
+def main() -> None:
+    """Write what of the documents is known without a run: the list of the planted bugs."""
+    _put(ROOT / "docs" / "proof.md", {"mutants": planted(ROOT / "tests" / "proof" / "mutants")})
+
+
+if __name__ == "__main__":
+    main()
