@@ -155,7 +155,7 @@ def test_a_setting_that_is_not_read_is_noticed() -> None:
 @pytest.fixture(scope="module")
 def providers() -> Mapping[str, Provider]:
     """Sony is asked for the models that are configured: the one of the examples."""
-    model = {"SWITCHYARD_SONY__MODELS__CHURN__API_KEY": "key", "SWITCHYARD_SONY__MODELS__CHURN__CLASSIFIER_ID": "id"}
+    model = {"SWITCHYARD_SONY__MODELS__CHURN__API_KEY": "a-key"}
     return {provider.name: provider for provider in asyncio.run(docs.installed(model))}
 
 
