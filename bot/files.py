@@ -44,6 +44,18 @@ class DataFolder:
     def spooled(self, sha256: str) -> Path:
         return self.spool / sha256
 
+    def kept(self, role: str, name: str, sha256: str) -> SourceFile:
+        """A file of an earlier training, from the spool."""
+        path = self.spooled(sha256)
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise DataError(f"The data of the earlier training, {_shown(name)}, is not kept here any more.") from None
+        if found != sha256:
+            raise DataError(f"The kept copy of {_shown(name)} is not what it was, so it is not used.")
+        return SourceFile(role=role, name=name, path=path, size=path.stat().st_size, sha256=sha256)
+
     def result(self, job_id: str) -> Path:
         folder = self.spool.parent / "results"
         folder.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     OFFER_AGAIN = "offer_again"
     KEEP_WATCHING = "keep_watching"
+    RETRAIN = "retrain"  # train once more with the data of what served before a switch
     START_ANOTHER = "start_another"
     POST_HERE = "post_here"
     USE_DM = "use_dm"

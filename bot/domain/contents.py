@@ -9,6 +9,15 @@ from bot.domain.jobs import Job, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file in a conversation. `url` opens it there, for those who may read the conversation; `size` in bytes."""
+
+    name: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """The one card of a job. `notes` are sentences on what the state means here; `last` is the latest move."""
 
@@ -17,6 +26,7 @@ class Card:
     last: Transition | None
     notes: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+    result: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A prompt with what it is about; closed in place when it is no longer open. `notes` say what hinders an answer."""
+    """A prompt with what it is about; closed in place when it is no longer open.
+
+    `evidence` compares with what serves now, its texts escaped already; `notes` say what hinders an answer; `buttons`
+    are what can be done once it is closed; `result` is the file that the training left.
+    """
 
     prompt: Prompt
     job: Job
@@ -39,6 +53,9 @@ class Question:
     facts: tuple[tuple[str, str], ...]
     consequence: str
     notes: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[Button, ...] = ()
+    result: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

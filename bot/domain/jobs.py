@@ -121,6 +121,10 @@ AT_SERVICE = frozenset({S.QUEUED, S.RUNNING, S.CANCELLING})
 """States in which the service is asked how the training goes."""
 
 
+TRAINED_AT = "trained_at"
+"""The note of when a look first saw the training finished, ISO 8601."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteStatus:
     """What a service said when it was looked at.

@@ -27,7 +27,9 @@ class TrainRequest:
     """One wish to train, as parsed.
 
     `params` holds the arguments under their names, `data` the sources of files under their roles ("data",
-    "eval"). `request_key` is unique per delivery, so that the same delivery makes the same job.
+    "eval"). `request_key` is unique per delivery, so that the same delivery makes the same job. `kept` are the SHA-256
+    of files, under their roles, that are taken from the spool instead of the data folder: those of the training
+    `kept_from`.
     """
 
     request_key: str
@@ -37,9 +39,16 @@ class TrainRequest:
     data: Mapping[str, str] = field(default_factory=dict)
     actor: Actor = SWITCHYARD
     channel: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    kept_from: str = ""
 
     def fingerprint(self) -> str:
-        """Equal for equal wishes of the same person in the same channel, whatever the delivery."""
+        """Equal for equal wishes of the same person in the same channel, whatever the delivery.
+
+        To train again with kept data is the same wish whoever presses the button, and wherever.
+        """
+        if self.kept:
+            return digest([self.provider, self.model, self.params, self.data, self.kept, self.actor.team])
         wish = [self.provider, self.model, self.params, self.data, self.actor.team, self.actor.user, self.channel]
         return digest(wish)
 

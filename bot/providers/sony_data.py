@@ -42,6 +42,11 @@ RATIO_COUNTS_FROM = 100 * 1024**2
 MOST_DIRECTORY = 1024**2
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
+MOST_VALUES, MOST_SHOWN = 5, 2
+"""A column of so many values at most has a balance; so many of them are shown."""
+BALANCED_FROM, MOST_BALANCED = 1000, 4
+"""From so many rows on, only so many columns are counted, so that wide tables are read as fast as others."""
+
 CHUNK = 1024 * 1024
 ADVICE = "Save it as UTF-8 with BOM or as Shift_JIS."
 
@@ -54,6 +59,7 @@ class Table:
     header: tuple[str, ...]
     encoding: str
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 Opens = Callable[[], IO[bytes]]
@@ -85,7 +91,7 @@ def _payload(name: str, sha256: str, size: int, table: Table) -> Payload:
         size=size,
         rows=table.rows,
         columns=len(table.header),
-        facts={"Encoding": table.encoding},
+        facts={"Encoding": table.encoding, **table.facts},
         warnings=table.warnings,
     )
 
@@ -124,14 +130,52 @@ def check_table(opens: Opens, delimiter: str, *, least_rows: int = LEAST_ROWS) -
         header=tally.header,
         encoding=encoding.name,
         warnings=(*encoding.warnings, *_header_warnings(tally.header), *_other_warnings(tally, delimiter)),
+        facts=tally.facts(),
     )
 
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
+    """What is counted while a table is read.
+
+    Sony is not told which column is to be predicted, so the balance is that of columns with few values: the last of
+    them, where there are many.
+    """
+
     header: tuple[str, ...]
     rows: int = 0
     blanks: int = 0
+    empty: int = 0
+    values: dict[int, Counter[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = {column: Counter() for column in range(len(self.header))}
+
+    def add(self, row: list[str]) -> None:
+        self.rows += 1
+        self.empty += row.count("")
+        for column, counted in list(self.values.items()):
+            counted[row[column]] += 1
+            if len(counted) > MOST_VALUES:
+                del self.values[column]
+        if self.rows == BALANCED_FROM:
+            self.values = dict(list(self.values.items())[-MOST_BALANCED:])
+
+    def facts(self) -> dict[str, str]:
+        """The lines for the card: columns, empty cells, and the balance of columns with few values."""
+        cells = self.rows * len(self.header)
+        empty = {"Empty cells": f"{100 * self.empty / cells:.2g} %"} if self.empty and cells else {}
+        few = [(column, counted) for column, counted in self.values.items() if len(counted) > 1]
+        named = {f"Balance of {self._name(column)}": _balance(counted) for column, counted in few[-MOST_SHOWN:]}
+        return {**empty, **named}
+
+    def _name(self, column: int) -> str:
+        return cut(in_one_line(self.header[column]), 40) or f"column {column + 1}"
+
+
+def _balance(counted: Counter[str]) -> str:
+    """Each value with its rows, in the order of the values, so that then and now compare."""
+    return ", ".join(f"{cut(in_one_line(value), 30) or 'empty'} {count:,}" for value, count in sorted(counted.items()))
 
 
 def _count(text: TextIO, delimiter: str) -> _Tally:
@@ -144,7 +188,7 @@ def _count(text: TextIO, delimiter: str) -> _Tally:
             said = f"{len(row):,} columns where the first row has {len(tally.header):,}"
             raise DataError(f"Line {line:,} has {said}.", line=line)
         else:
-            tally.rows += 1
+            tally.add(row)
             if tally.rows > MOST_ROWS:
                 raise DataError(f"There are more than {MOST_ROWS:,} rows, the most that Sony takes.", line=line)
     return tally

@@ -1,11 +1,12 @@
 """What the card of a job shows, and which buttons it has: only what its service can do now."""
 
 from bot.domain.changes import Button
-from bot.domain.contents import Card
+from bot.domain.contents import Attachment, Card
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState
 from bot.domain.policy import Act
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
+from bot.usecases.former import SWITCHED, kept_data, result_key, say_way_back, served_before
 
 
 async def card(deps: Deps, job: Job) -> Card:
@@ -16,9 +17,44 @@ async def card(deps: Deps, job: Job) -> Card:
         job=job,
         title=title,
         last=transitions[-1] if transitions else None,
-        notes=_notes(deps, job, title, powers),
-        buttons=_buttons(job, powers),
+        notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
+        buttons=(*_buttons(job, powers), *await retrain_buttons(deps, job)),
+        result=await result_of(deps, job),
     )
+
+
+async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:
+    """The prepared way back from a switch that its service cannot take back, where its data is still kept here."""
+    if job.state not in SWITCHED or not about(deps, job.request.provider)[1].one_way:
+        return ()
+    if await kept_data(deps, await served_before(deps, job)) is None:
+        return ()
+    return (Button(label="Retrain with the previous data", action="retrain", value=job.id),)
+
+
+async def _way_back(deps: Deps, job: Job) -> tuple[str, ...]:
+    """After a switch: what is prepared, or that nothing is."""
+    title, powers = about(deps, job.request.provider)
+    if job.state not in SWITCHED or not powers.one_way:
+        return ()
+    former = await served_before(deps, job)
+    return (f"Way back: {say_way_back(title, former, await kept_data(deps, former))}",)
+
+
+async def result_of(deps: Deps, job: Job) -> Attachment | None:
+    """The file that the training left, once it stands in the conversation."""
+    notice = await deps.store.notice(result_key(job.id))
+    url = notice.body.get("permalink") if notice else None
+    if notice is None or not isinstance(url, str):
+        return None
+    return Attachment(name=str(notice.body.get("name", "")), size=int(notice.body.get("size", 0)), url=url)
+
+
+async def _shared(deps: Deps, job: Job) -> tuple[str, ...]:
+    """Why the result file does not stand in the conversation."""
+    notice = await deps.store.notice(result_key(job.id))
+    refused = notice.body.get("refused") if notice else None
+    return (f"It could not be put into this conversation: {refused}",) if refused else ()
 
 
 def about(deps: Deps, provider: str) -> tuple[str, Powers]:
@@ -41,7 +77,8 @@ def _buttons(job: Job, powers: Powers) -> tuple[Button, ...]:
 
 
 def _notes(deps: Deps, job: Job, title: str, powers: Powers) -> tuple[str, ...]:
-    notes = [_publishing(deps, job, title, powers), job.look.error, *_left(job)]
+    again = f"With the kept data of training {job.request.kept_from}." if job.request.kept_from else ""
+    notes = [again, _publishing(deps, job, title, powers), job.look.error, *_left(job)]
     return tuple(text for text in notes if text)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from bot.domain.approvals import Standing, Subject
 from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
-from bot.domain.requests import Plan
+from bot.domain.requests import Plan, SourceFile, TrainRequest
 from bot.errors import DataError, UsageError
 from bot.ports import Deps, Work
 from bot.usecases.groups import read_now
@@ -61,9 +61,17 @@ async def _asker_hinders(deps: Deps, job: Job) -> Change | None:
 def make_plan(deps: Deps, job: Job) -> Plan:
     """What exactly will be sent. Blocks: reads the whole of the data."""
     provider = deps.providers.get(job.request.provider)
-    files = {role: deps.files.copy(role, name) for role, name in job.request.data.items()}
+    files = {role: _source(deps, job.request, role) for role in job.request.data}
     payload = provider.prepare(job.request, files, deps.files.spool)
     return provider.plan(job.request, payload)
+
+
+def _source(deps: Deps, request: TrainRequest, role: str) -> SourceFile:
+    """A file of the data folder, copied; or one that an earlier training left in the spool."""
+    name = request.data[role]
+    if role in request.kept:
+        return deps.files.kept(role, name, request.kept[role])
+    return deps.files.copy(role, name)
 
 
 async def _passed(deps: Deps, job: Job, plan: Plan) -> Change:

@@ -7,7 +7,18 @@ from itertools import groupby
 
 from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.changes import Change, Notice
-from bot.domain.jobs import AT_SERVICE, TRANSITIONS, Event, Job, JobState, Look, RemoteStatus, observe
+from bot.domain.jobs import (
+    AT_SERVICE,
+    TRAINED_AT,
+    TRANSITIONS,
+    Event,
+    Job,
+    JobState,
+    Look,
+    Phase,
+    RemoteStatus,
+    observe,
+)
 from bot.domain.pace import next_look
 from bot.domain.text import code
 from bot.errors import NotFoundError, ProviderError, RejectedError, UnreachableError
@@ -146,6 +157,8 @@ def _reason(provider: Provider, event: Event, seen: RemoteStatus) -> str:
 def _looked(deps: Deps, job: Job, seen: RemoteStatus) -> Look:
     told = job.look.told if seen.is_known else tuple(dict.fromkeys((*job.look.told, seen.word)))
     notes = {**job.look.notes, "cancel_sent": True} if job.state is JobState.CANCELLING else job.look.notes
+    if seen.phase is Phase.TRAINED and TRAINED_AT not in notes:
+        notes = {**notes, TRAINED_AT: deps.now().isoformat()}
     return replace(
         job.look,
         at=deps.now(),

@@ -15,9 +15,10 @@ from bot.domain.requests import Json
 from bot.domain.text import cut, in_one_line
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Provider, Serving, Work
+from bot.usecases.former import SWITCHED
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
-from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
+from bot.usecases.moves import card_key, move, note, prompt_key, redraw, withdraw_open
 from bot.usecases.prompting import ask, ask_gate
 
 AT_ONCE = 4
@@ -86,6 +87,10 @@ async def _survey(deps: Deps, provider: Provider, job: Job) -> Mapping[str, Json
 
 
 async def _send(deps: Deps, provider: Provider, job: Job) -> Change:
+    return await _with_question(deps, await _switch(deps, provider, job))
+
+
+async def _switch(deps: Deps, provider: Provider, job: Job) -> Change:
     try:
         await within(deps.limits.step, provider.title, provider.promote(watched(job)))
     except ProviderError as error:
@@ -106,7 +111,21 @@ async def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
     return move(deps, offered, Event.NOT_APPLIED, reason=reason, opens=[asked], act_at=None)
 
 
+async def _with_question(deps: Deps, change: Change) -> Change:
+    """After a switch that cannot be taken back, the closed question shows the way that is prepared."""
+    job = change.job
+    if job.state not in SWITCHED or not deps.providers.get(job.request.provider).powers.one_way:
+        return change
+    asked = [one for one in await deps.store.prompts(job.id) if one.subject is Subject.PROMOTE][-1:]
+    drawn = [redraw(deps, job.id, prompt_key(one.id)) for one in asked]
+    return replace(change, notices=(*change.notices, *drawn))
+
+
 async def _look(deps: Deps, provider: Provider, job: Job) -> Change:
+    return await _with_question(deps, await _look_again(deps, provider, job))
+
+
+async def _look_again(deps: Deps, provider: Provider, job: Job) -> Change:
     prompts = await deps.store.prompts(job.id)
     if not _sees(job):
         return _ask_what_happened(deps, job, prompts)

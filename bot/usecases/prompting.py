@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.domain.approvals import (
     GATES,
+    Answer,
     Electorate,
     Group,
     Prompt,
@@ -14,13 +15,15 @@ from bot.domain.approvals import (
     is_given_up,
     say_unreadable,
 )
+from bot.domain.changes import Button
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
 from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
 from bot.domain.requests import Actor, Json, digest
 from bot.ports import Deps, Gate
-from bot.usecases.cards import about
+from bot.usecases.cards import about, result_of, retrain_buttons
 from bot.usecases.evidence import Evidence, gather
+from bot.usecases.former import SWITCHED
 
 _CONSEQUENCES: Mapping[Subject, str] = {
     Subject.DID_START: (
@@ -108,10 +111,20 @@ async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         prompt=prompt,
         job=job,
         title=about(deps, job.request.provider)[0],
-        facts=(*facts(job, prompt.subject), *prompt.evidence, *_last_word(job, prompt.subject)),
+        facts=(*facts(job, prompt.subject), *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
         notes=await _hindrances(deps, prompt),
+        evidence=prompt.evidence,
+        buttons=await _afterwards(deps, prompt, job),
+        result=await result_of(deps, job) if prompt.subject is Subject.PROMOTE else None,
     )
+
+
+async def _afterwards(deps: Deps, prompt: Prompt, job: Job) -> tuple[Button, ...]:
+    """What the closed question about a switch offers once that was applied."""
+    if prompt.subject is not Subject.PROMOTE or prompt.answer is not Answer.APPROVE or job.state not in SWITCHED:
+        return ()
+    return await retrain_buttons(deps, job)
 
 
 async def _hindrances(deps: Deps, prompt: Prompt) -> tuple[str, ...]:
@@ -152,7 +165,10 @@ def consequence(deps: Deps, job: Job, subject: Subject) -> str:
         goes_live = " Its result goes live by itself: this is the last moment to stop it."
         return f"Approving starts this training at {title}." + goes_live * (powers.gate is Gate.BEFORE)
     if subject is Subject.PROMOTE:
-        one_way = f" {title} has no way back: the model that serves now cannot be restored there." * powers.one_way
+        one_way = (
+            f" {title} has no way back: the model that serves now cannot be restored there. "
+            "To return to it, it has to be trained again and switched to."
+        ) * powers.one_way
         return f"Approving tells {title} to serve the newly trained model as {job.request.model} from then on.{one_way}"
     if subject is Subject.CANCEL:
         return "Approving cancels this training; what it has learned so far may be lost. Rejecting lets it go on."

@@ -117,9 +117,11 @@ def job_id(random_hex: str) -> str:
 
 
 def choose_data(deps: Deps, provider: Provider, request: TrainRequest) -> dict[str, str]:
-    """The names in the data folder that are meant, by role. Blocks."""
+    """The names in the data folder that are meant, by role; those of kept data as they are. Blocks."""
     if provider.data is None:
         return {}
+    if request.kept:
+        return dict(request.data)
     first, *others = provider.data.roles
     suffixes = provider.data.suffixes
     chosen = {first: deps.files.choose(request.data.get(first), request.model, suffixes)}

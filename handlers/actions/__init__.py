@@ -14,6 +14,7 @@ from bot.usecases.explain import explain_prompt
 from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
+from bot.usecases.retrain import Wish, retrain
 from handlers.commands.jobs import show_page
 from handlers.commands.train import tell_request
 from handlers.grammar import Word, parse_reference, shown
@@ -76,6 +77,12 @@ def _on_a_job(act: Callable[[Deps, str, Actor], Awaitable[Say]]) -> Press:
     return pressed
 
 
+async def _retrain(deps: Deps, payload: ActionPayload) -> Say:
+    place = payload.channel.id if payload.channel else payload.actor.user
+    wish = Wish(key=payload.trigger_id or deps.new_id(), actor=payload.actor, channel=place, url=payload.response_url)
+    return await retrain(deps, payload.pressed.value, wish)
+
+
 async def _start_another(deps: Deps, payload: ActionPayload) -> Say:
     key = payload.pressed.value
     answered = await request_another(deps, key, payload.actor, url=payload.response_url)
@@ -124,6 +131,7 @@ PRESSES: Mapping[Action, Press] = {
     Action.CANCEL: _on_a_job(cancel),
     Action.OFFER_AGAIN: _on_a_job(offer_again),
     Action.KEEP_WATCHING: _on_a_job(keep_watching),
+    Action.RETRAIN: _retrain,
     Action.POST_HERE: _on_a_job(post_here),
     Action.USE_DM: _on_a_job(use_dm),
     Action.START_ANOTHER: _start_another,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.changes import Button, Say
-from bot.domain.text import cut, readable
+from bot.domain.contents import Attachment
+from bot.domain.text import cut, in_one_line, readable
 from handlers.marks import clipped, tamed
 
 Block = dict[str, Any]
@@ -21,6 +22,7 @@ MOST_FIELD = 2000
 MOST_BUTTONS = 25
 MOST_LABEL = 75
 MOST_VALUE = 2000
+MOST_URL = 3000
 MOST_CONTEXT = 10
 MOST_TOTAL = 12_000
 MOST_PLAIN = 3900
@@ -74,6 +76,14 @@ def columns(pairs: Sequence[tuple[str, str]]) -> list[Block]:
     fields = [_mrkdwn(f"*{label}*\n{text}", MOST_FIELD) for label, text in pairs]
     groups = [fields[start : start + MOST_FIELDS] for start in range(0, len(fields), MOST_FIELDS)]
     return [{"type": "section", "fields": group} for group in groups]
+
+
+def attachment(file: Attachment) -> Block:
+    """A file of the conversation, as a link: in rich text, where nothing else is a mark."""
+    said = {"type": "text", "text": "Result file: "}
+    link = {"type": "link", "url": file.url[:MOST_URL], "text": cut(in_one_line(file.name), 200)}
+    size = {"type": "text", "text": f" ({file.size:,} bytes), for those who may read this conversation"}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [said, link, size]}]}
 
 
 def context(texts: Sequence[str]) -> Block:

@@ -40,6 +40,7 @@ def card(content: Card) -> Message:
     move = moved(content.last) if content.last else f"*{PHRASES[job.state]}*"
     shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(job))]
     shown += blocks.lines([*_said(job), *_warnings(job)])
+    shown += [blocks.attachment(content.result)] if content.result else []
     last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([_card_button(one) for one in content.buttons])] if content.buttons else []
     return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)

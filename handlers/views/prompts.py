@@ -13,12 +13,13 @@ from bot.domain.approvals import (
     named_group,
     say_nobody,
 )
+from bot.domain.changes import Button
 from bot.domain.contents import Question, Reminder
 from bot.domain.jobs import Job
 from bot.domain.policy import groups_in, people_in
 from bot.domain.text import code
 from handlers.ids import Action, action_id
-from handlers.marks import foreign
+from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.words import named, person, when
@@ -67,12 +68,25 @@ def question(content: Question) -> Message:
     facts = [("Asked by", person(prompt.asker or job.request.actor))]
     facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
     shown = [blocks.section(f":raised_hand: *{heading}*\n{name}, training {code(job.id)}"), *blocks.columns(facts)]
+    shown += blocks.lines(_compared(content.evidence))
+    shown += [blocks.attachment(content.result)] if content.result else []
     last = [
         blocks.section(foreign(content.consequence, 1500)),
         _answers(content) if is_open else blocks.section(f"*{outcome(prompt)}*"),
+        *([blocks.buttons([_after(one) for one in content.buttons])] if content.buttons and not is_open else []),
         blocks.context([_who(prompt, job), *_votes(prompt), *(content.notes if is_open else ())]),
     ]
     return blocks.message(f"{name}: {heading}{'' if is_open else f' {outcome(prompt)}'}", shown, last)
+
+
+def _compared(evidence: Iterable[tuple[str, str]]) -> list[str]:
+    """Then → now, a line each: columns would stand below each other on a phone. The texts are escaped already."""
+    found = [f"• *{label}* {clipped(text, 600)}" for label, text in evidence]
+    return ["*Beside what serves now* (then → now)", *found] if found else []
+
+
+def _after(one: Button) -> Block:
+    return blocks.button(one.label, one.action, one.value)
 
 
 def outcome(prompt: Prompt) -> str:

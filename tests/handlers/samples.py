@@ -97,7 +97,7 @@ def halfway(foreign: str = "a reason") -> Iterator[Prompt]:
     second = ("S0LEADS001", "C0ALARM001")
     rule = replace(RULE, name="production", needed=3, second=second, second_after=timedelta(hours=8))
     votes = (Vote(actor=BORA, at=AT, seat=BORA.user), Vote(actor=CHIE, at=AT, seat="U0ABSENT01", reason=foreign))
-    asked = prompt(rule=rule, votes=votes, evidence=((foreign, foreign),))
+    asked = prompt(rule=rule, votes=votes, evidence=((safe(foreign), safe(foreign)),))
     yield asked
     yield replace(asked, escalated_at=AT)
     yield replace(asked, outcome=Outcome.ANSWERED, answer=Answer.APPROVE, actor=BORA, votes=votes * 2)
