@@ -16,6 +16,9 @@ LATE_AFTER = 120.0
 """Seconds after which a tick is late. One of them waits for Slack, for up to half a minute a call."""
 
 WRITE_WITHIN = 3.0
+TOO_MANY_FAILURES = 3
+"""In a row: a single one may be something that Slack sent in a shape that nobody knows."""
+
 WRITE, REQUEST = "write", "request"
 
 
@@ -89,9 +92,15 @@ def _sockets(signs: Signs, silent_after: float) -> Part:
 
 
 def _answers(signs: Signs) -> Part:
-    is_stuck = signs.unanswered > ANSWER_WITHIN
-    says = f"{'Something' if is_stuck else 'Nothing'} that Slack sent waits too long for its answer."
-    return Part(name="answers", is_well=not is_stuck, says=says, age=signs.unanswered)
+    """A quiet team sends nothing; then it counts that nothing waits and that what came last was acknowledged."""
+    last = f"The last thing that Slack sent was answered: {_ago(signs.handled)}."
+    if signs.unanswered > ANSWER_WITHIN:
+        says = f"Something that Slack sent waits too long for its answer. {last}"
+        return Part(name="answers", is_well=False, says=says, age=signs.unanswered)
+    if signs.failures >= TOO_MANY_FAILURES:
+        says = f"The {signs.failures} things that Slack sent last were not answered. {last}"
+        return Part(name="answers", is_well=False, says=says, age=signs.handled)
+    return Part(name="answers", is_well=True, says=last, age=signs.handled)
 
 
 def _http(requested: float | None) -> Part:

@@ -376,7 +376,7 @@ class Store(Protocol):
         """
 
     async def touch(self) -> None:
-        """Write a row that nobody reads: only a commit shows that the disk takes one."""
+        """Write something that nobody reads: only a commit shows that the disk takes one."""
 
     async def record(self, records: Sequence[Record]) -> None:
         """Append to the audit log what no change brings by itself. A store that only reads leaves it to the writer."""

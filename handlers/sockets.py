@@ -34,6 +34,9 @@ STILL_SERVING = frozenset({"warning", "refresh_requested"})
 SHUT_OUT = frozenset({"too_many_websockets", "link_disabled"})
 """Reasons that the next connection would meet too. Slack allows ten; `link_disabled` is a switch on the app's page."""
 
+PROBE = "switchyard_probe"
+"""The type and the id of a frame of our own."""
+
 UNREADABLE = "Slack's answer cannot be read"
 
 _MOST_DOUBLINGS = 16
@@ -84,12 +87,15 @@ class Signs:
     """What the connections show at one moment, in seconds.
 
     `silences` holds, for each connection that is open, how long ago its last sign of life was; `unanswered` is the age
-    of the oldest envelope that has no acknowledgement yet, 0 where there is none.
+    of the oldest envelope that has no acknowledgement yet, 0 where there is none. `handled` is how long ago the last
+    envelope was acknowledged, None if none ever was, and `failures` are those since then that ended without.
     """
 
     wanted: int
     silences: tuple[float, ...]
     unanswered: float
+    handled: float | None = None
+    failures: int = 0
 
 
 class _RefusedError(Exception):
@@ -134,6 +140,12 @@ class Connection(SocketModeClient):
         if self.silent_for() > self._patience.silence:
             return "silent"
         return "deaf" if self._oldest_received() > self._patience.begin else ""
+
+    async def probe(self) -> None:
+        """Hand slack_sdk a frame as if Slack had sent it: one that hands nothing on is found before a click is lost."""
+        if PROBE not in self.received:
+            self.received[PROBE] = time.monotonic()
+            await self.enqueue_message(json.dumps({"type": PROBE, "envelope_id": PROBE, "payload": {}}))
 
     async def close(self) -> None:
         """Soon, and nothing of it is left."""
@@ -203,6 +215,8 @@ class Sockets:
         self._open: list[Connection] = []
         self._handling: dict[asyncio.Task[Any], _Handling] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._handled_at: float | None = None
+        self._failures = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -223,10 +237,13 @@ class Sockets:
             wanted=len(self._slots),
             silences=tuple(one.silent_for() for one in self._open),
             unanswered=time.monotonic() - min(since) if since else 0.0,
+            handled=None if self._handled_at is None else time.monotonic() - self._handled_at,
+            failures=self._failures,
         )
 
     def _unbegun(self) -> list[float]:
-        return [at for connection in self._open for at in connection.received.values()]
+        received = [entry for connection in self._open for entry in connection.received.items()]
+        return [at for envelope, at in received if envelope != PROBE]
 
     async def _keep(self, slot: _Slot) -> None:
         """For ever: one connection after the other."""
@@ -249,6 +266,7 @@ class Sockets:
 
     async def _watch(self, connection: Connection, slot: _Slot) -> None:
         while not (reason := await connection.trouble()):
+            await connection.probe()
             with suppress(TimeoutError):
                 await asyncio.wait_for(connection.over.wait(), self._patience.look)
         log.info("%s is replaced: %s", slot.name, reason)
@@ -308,16 +326,26 @@ class Sockets:
 
     async def _handle(self, connection: Connection, request: SocketModeRequest) -> None:
         """One envelope through Bolt. slack_sdk gives each a task of its own and keeps none of them."""
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
         since = connection.received.pop(request.envelope_id, time.monotonic())
+        if request.type == PROBE:
+            return
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._handling[task] = _Handling(connection, since)
         try:
             response = await run_async_bolt_app(self._app, request)
             await send_async_response(connection, request, response, time.time())
+            self._note(response.status)
         except ConnectionError:
             log.warning("an answer found its connection closed; Slack shows that as a failure")
         finally:
             del self._handling[task]
+
+    def _note(self, status: int) -> None:
+        """Only 200 is sent on as an acknowledgement. What nobody listens to says nothing about those who do."""
+        if status == 200:
+            self._handled_at, self._failures = time.monotonic(), 0
+        elif status != 404:
+            self._failures += 1
 
 
 async def _greet(connection: Connection, seconds: float) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bot.health_page import Part, Pulse, Vitals, judge
 from handlers.sockets import Signs
 
-SIGNS = Signs(wanted=2, silences=(0.5, 4.0), unanswered=0.0)
+LAST = "The last thing that Slack sent was answered:"
+SIGNS = Signs(wanted=2, silences=(0.5, 4.0), unanswered=0.0, handled=7.0)
 WELL = Vitals(
     refusal="",
     written=0.0,
@@ -34,7 +35,7 @@ def test_a_bot_that_is_well_is_ready() -> None:
         "database": ("The database takes writes.", 0.0),
         "ticks": ("Every tick ran lately.", 3.0),
         "sockets": ("Connections to Slack that are alive: 2 of 2.", 0.5),
-        "answers": ("Nothing that Slack sent waits too long for its answer.", 0.0),
+        "answers": ("The last thing that Slack sent was answered: 7 s ago.", 7.0),
     }
 
 
@@ -58,7 +59,12 @@ def test_a_bot_that_is_well_is_ready() -> None:
         (
             {"signs": replace(SIGNS, unanswered=3.1)},
             "answers",
-            "Something that Slack sent waits too long for its answer.",
+            f"Something that Slack sent waits too long for its answer. {LAST} 7 s ago.",
+        ),
+        (
+            {"signs": replace(SIGNS, failures=3, handled=None)},
+            "answers",
+            f"The 3 things that Slack sent last were not answered. {LAST} none yet.",
         ),
     ],
 )
@@ -73,13 +79,16 @@ def test_each_part_alone_makes_it_unready(change: dict[str, Any], name: str, say
     [
         {"signs": replace(SIGNS, silences=(29.9, 99.0))},
         {"signs": replace(SIGNS, unanswered=2.9)},
+        {"signs": replace(SIGNS, failures=2)},
+        {"signs": replace(SIGNS, handled=None)},
+        {"signs": replace(SIGNS, handled=1e6)},
         {"ticks": {"poll": 120.0}},
         {"signs": None, "requested": None},
         {"signs": None, "requested": 1e6},
     ],
 )
 def test_what_is_no_reason(change: dict[str, Any]) -> None:
-    """One connection that lives is enough, a command may take its time, and people may be quiet in HTTP mode."""
+    """One connection that lives is enough, a command may take its time, one may fail, and people may be quiet."""
     assert unwell(replace(WELL, **change)) == []
 
 

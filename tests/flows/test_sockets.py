@@ -234,7 +234,9 @@ async def test_ready_is_a_bot_that_can_work(tmp_path: Path) -> None:
         for part in told["parts"].values():
             assert part["well"] is True
             assert part["says"].endswith(".")
-            assert part["age_seconds"] >= 0
+        assert told["parts"]["answers"]["age_seconds"] is None
+        await here.type("/jobs")
+        assert (await read(here.bot))[1]["parts"]["answers"]["age_seconds"] >= 0
         assert await read(here.bot, "/healthz") == (200, {"alive": True})
 
 

@@ -155,6 +155,47 @@ async def test_a_client_that_is_broken_inside_is_replaced(breaks: Callable[[Conn
         assert first.aiohttp_client_session.closed
 
 
+async def test_a_client_that_hands_nothing_on_is_found_before_a_click_is_lost() -> None:
+    """Nobody types: a frame of our own goes the way of a click, and where it does not arrive, no click would."""
+    async with place() as here:
+        [first] = here.open
+        await stop_handing_on(first)
+        await until(lambda: first.closed and here.open not in ([], [first]))
+        assert (await here.ask()).ok
+        assert here.answered == 1
+
+
+async def test_our_own_frames_are_answered_by_nobody() -> None:
+    """They reach neither the app nor Slack, wait for nothing, and are no envelope that was handled."""
+    async with place() as here:
+        [first] = here.open
+        for _ in range(20):
+            await first.probe()
+            await until(lambda: not first.received)
+        signs = here.sockets.signs()
+        assert (here.answered, signs.handled, signs.failures, signs.unanswered) == (0, None, 0, 0.0)
+        assert here.open == [first]
+
+
+async def test_signs_tell_what_was_handled_and_what_was_not() -> None:
+    """Readiness rests on envelopes that were acknowledged: a handler that breaks shows, one that works clears it."""
+    async with place() as here:
+
+        async def breaks() -> None:
+            raise LookupError
+
+        here.sockets._app.command("/train")(breaks)
+        assert here.sockets.signs().handled is None
+        assert (await here.ask()).ok
+        assert here.sockets.signs().handled is not None
+        for count in (1, 2, 3):
+            asking = asyncio.create_task(here.slack.person("ada").command("/train", CHANNEL))
+            await until(lambda count=count: here.sockets.signs().failures == count)  # type: ignore[misc]
+            asking.cancel()
+        assert (await here.ask()).ok
+        assert here.sockets.signs().failures == 0
+
+
 async def test_what_is_being_answered_is_answered_on_its_own_connection() -> None:
     """Slack announces the end while a command is in hand: the old connection goes only after the answer."""
     async with place() as here:
