@@ -6,7 +6,7 @@ PATHS := bot handlers storage sandbox tests
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof mutants fuzz lint format types contracts check docs lock clean
+.PHONY: help setup run test proof mutants fuzz lint format types contracts check docs lock audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -80,8 +80,16 @@ lock: ## write the pinned requirements again (UPGRADE=--upgrade takes newer vers
 	@$(LOCK) --group build --group fuzz --constraints requirements.txt --output-file requirements-fuzz.txt
 	@rm -rf $(VENV)
 
+# Asks a service on the internet what is known of each pin, so it is no part of .ci/run. A pin that it does not know fails too.
+audit: VENV := .audit-venv
+audit: ## look for known holes in the pinned libraries; needs the internet
+	@sh .ci/python -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet "pip-audit>=2.10,<3"
+	@$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt -r requirements-fuzz.txt
+	@rm -rf $(VENV)
+
 clean: ## remove what these targets made
-	@rm -rf $(VENV) .fuzz-venv .fuzz .lock-venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .fuzz-venv .fuzz .lock-venv .audit-venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PY):
 	@sh .ci/python -m venv $(VENV)
