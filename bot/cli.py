@@ -109,6 +109,36 @@ def doctor(config: Path | None) -> None:
         raise SystemExit(1)
 
 
+@cli.group()
+def policy() -> None:
+    """Who may ask, approve and cancel what."""
+
+
+@policy.command()
+@click.argument("user")
+@click.argument("act", type=click.Choice(["start", "switch", "activate", "cancel"]))
+@click.argument("provider")
+@click.argument("model")
+@click.option("--requester", metavar="USER", help="Who asked for the training; without it, somebody else than USER.")
+@click.pass_obj
+def explain(config: Path | None, *, user: str, act: str, provider: str, model: str, requester: str | None) -> None:
+    """Say which rule decides an act, what it asks for, and what USER may. Works beside a running bot."""
+    from bot.policy_shell import explain_policy
+
+    settings = _settings(dict(os.environ), config)
+    _say(asyncio.run(explain_policy(settings, user, act, provider, model, requester=requester)))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.pass_obj
+def check(config: Path | None, file: Path | None) -> None:
+    """Look for mistakes in FILE, else in the configured policy file. Exits with 2 for any."""
+    from bot.policy_shell import check_policy
+
+    _say(check_policy(_settings(dict(os.environ), config), file))
+
+
 @cli.command()
 @click.option("--http", "base_url", help="The https address of an HTTP-mode bot: prints the twin for it.")
 def manifest(base_url: str | None) -> None:

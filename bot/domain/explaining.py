@@ -1,0 +1,181 @@
+"""What the policy says of one act, in sentences: which rule decides, what it asks for, and what a person may.
+
+People, groups and channels stand in Slack's markup; `in_plain_text` takes it away.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+
+from bot.domain.approvals import Electorate, Group, Standing, Verdict, may_ask, may_decide, named_group
+from bot.domain.policy import (
+    APPROVERS,
+    EVERYBODY,
+    GROUP_LETTERS,
+    REQUESTER,
+    Act,
+    Clause,
+    Policy,
+    Quiet,
+    Reasons,
+    Rule,
+    StandIn,
+)
+from bot.domain.requests import Actor
+
+_ACTS: Mapping[Act, str] = {
+    Act.START: "a start",
+    Act.SWITCH: "a switch",
+    Act.ACTIVATE: "an activation",
+    Act.CANCEL: "a cancelling",
+}
+_WORDS = {EVERYBODY: "everybody", REQUESTER: "who asked for the training", APPROVERS: "the approvers"}
+_REASONS: Mapping[Reasons, str] = {
+    Reasons.NEVER: "No reason is needed.",
+    Reasons.REJECT: "A rejection needs a reason.",
+    Reasons.APPROVE: "An approval needs a reason.",
+    Reasons.ALWAYS: "An approval and a rejection need a reason.",
+}
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MARKUP = re.compile(r"<(?:@|!subteam\^|#)(\w+)>")
+
+
+def explain(
+    policy: Policy,
+    act: Act,
+    provider: str,
+    model: str,
+    *,
+    actor: Actor,
+    requester: Actor | None,
+    groups: Mapping[str, Group],
+    now: datetime,
+) -> list[str]:
+    """The sentences, the deciding rule first and the person last. No `requester` means that somebody else asked.
+
+    Copies of groups count however old they are; each is told with its time.
+    """
+    clause = policy.clause_for(act, provider, model)
+    rule = clause.rule
+    known = {id_: replace(group, read_at=now) for id_, group in groups.items() if group.read_at is not None}
+    return [
+        f"{say_which(policy, clause)} It is about {_ACTS[act]} of {model} at {provider}.",
+        *_demands(rule, now),
+        *(_say_group(id_, groups.get(id_)) for id_ in rule.groups),
+        *_rights(rule, actor, requester or Actor(), known, now),
+    ]
+
+
+def say_which(policy: Policy, clause: Clause) -> str:
+    """Where the rule stands."""
+    if clause.line:
+        return f"The rule “{clause.rule.name}” decides ({policy.source} line {clause.line})."
+    why = f", since no rule of {policy.source} fits" if policy.source else ""
+    return f"The settings decide (SWITCHYARD_APPROVALS__…){why}."
+
+
+def in_plain_text(sentence: str) -> str:
+    """A sentence without Slack's markup: ids alone."""
+    return _MARKUP.sub(r"\1", sentence)
+
+
+def say_span(span: timedelta) -> str:
+    """A time in the largest unit that it is a whole number of: 7 days, 36 hours, 90 minutes."""
+    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if span >= unit and not span % unit:
+            count = span // unit
+            return f"{count} {name}{'s' if count != 1 else ''}"
+    return f"{span.total_seconds():g} seconds"
+
+
+def _demands(rule: Rule, now: datetime) -> Iterator[str]:
+    yield f"Asked for by: {_named(rule.askers) or 'nobody'}."
+    if not rule.needed:
+        yield "No approval is needed."
+        return
+    yield f"Approved by: {rule.needed} of {_named(rule.approvers) or 'nobody'}."
+    yield "Who asked may be one of them." if rule.may_approve_own else "Who asked does not count."
+    if rule.second and rule.second_after is not None:
+        yield f"After {say_span(rule.second_after)} also by: {_named(rule.second)}."
+    yield from (_say_stand_in(one) for one in rule.stand_ins if one.until >= now.date())
+    yield _REASONS[rule.reasons]
+    yield _say_times(rule)
+    if rule.quiet is not None and rule.remind_after is not None:
+        yield _say_quiet(rule.quiet)
+
+
+def _say_times(rule: Rule) -> str:
+    expires = f"It expires after {say_span(rule.expires_after)}"
+    if rule.remind_after is None:
+        return f"{expires}; nobody is reminded."
+    further = f"each further pause is {rule.remind_factor:g} times as long" if rule.remind_factor != 1 else "then again"
+    return f"{expires}; a reminder comes after {say_span(rule.remind_after)}, {further}."
+
+
+def _say_quiet(quiet: Quiet) -> str:
+    days = ", ".join(_DAYS[day] for day in quiet.days)
+    hours = "" if quiet.begins == quiet.ends else f"from {_clock(quiet.begins)} to {_clock(quiet.ends)}"
+    return f"Nobody is reminded {' and on '.join(filter(None, [hours, days])) or 'later'} ({quiet.zone})."
+
+
+def _clock(at: time) -> str:
+    return at.isoformat("minutes") if not at.second else at.isoformat("seconds")
+
+
+def _say_stand_in(one: StandIn) -> str:
+    return f"<@{one.by}> stands in for <@{one.absent}> from {one.since} to {one.until}."
+
+
+def _say_group(id_: str, group: Group | None) -> str:
+    if group is None or group.read_at is None:
+        return f"Who is in {named_group(id_)} was not read yet."
+    people = f"{len(group.members)} {'person' if len(group.members) == 1 else 'people'}"
+    broken = "; since then it cannot be read" if group.failing_since is not None else ""
+    return f"In {named_group(id_)} are {people}, read {group.read_at:%Y-%m-%d %H:%M:%S}Z{broken}."
+
+
+def _named(ids: Sequence[str]) -> str:
+    return ", ".join(
+        _WORDS.get(id_) or (named_group(id_) if id_.startswith(GROUP_LETTERS) else f"<@{id_}>") for id_ in ids
+    )
+
+
+# -- one person -------------------------------------------------------------------------------------------------------
+
+
+def _rights(rule: Rule, actor: Actor, requester: Actor, known: Mapping[str, Group], now: datetime) -> Iterator[str]:
+    who = f"<@{actor.user}>"
+    asks = may_ask(actor, requester, Electorate(rule=rule, groups=known), now)
+    if EVERYBODY in rule.askers or (REQUESTER in rule.askers and actor == requester):
+        asks = replace(asks, why="everybody may." if EVERYBODY in rule.askers else "who asked for the training may.")
+    yield _say_right(f"{who} may ask for it", f"{who} may not ask for it", asks)
+    if rule.needed:
+        yield _say_vote(rule, actor, requester, known, now)
+
+
+def _say_vote(rule: Rule, actor: Actor, requester: Actor, known: Mapping[str, Group], now: datetime) -> str:
+    yes, no = f"<@{actor.user}> may approve it", f"<@{actor.user}> may not approve it"
+    if actor.user == requester.user and not rule.may_approve_own:
+        return f"{no}: who asked does not count."
+    first = may_decide(actor, requester, Electorate(rule=rule, groups=known), now)
+    if first.standing is Standing.ALLOWED or rule.second_after is None:
+        return _say_right(yes, no, first)
+    late = Electorate(rule=rule, groups=known, asked_at=now - rule.second_after)
+    later = may_decide(actor, requester, late, now)
+    if later.standing is Standing.ALLOWED:
+        before = ", not before" if first.standing is Standing.DENIED else f", before only {_say_if(first)}"
+        return f"{yes} after {say_span(rule.second_after)}{before}: {later.why}"
+    return _say_right(yes, no, later if first.standing is Standing.DENIED else first)
+
+
+def _say_right(yes: str, no: str, verdict: Verdict) -> str:
+    if verdict.standing is Standing.UNKNOWN:
+        return f"{yes} {_say_if(verdict)}, which was not read yet."
+    if verdict.standing is Standing.DENIED:
+        return f"{no}: no name, no group and no absence of somebody else gives them the right."
+    return f"{yes}: {verdict.why}"
+
+
+def _say_if(verdict: Verdict) -> str:
+    return f"if they are in {' or '.join(map(named_group, verdict.stale))}"
