@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.doctor import examine
+from bot.domain.approvals import Outcome
 from bot.domain.jobs import AT_SERVICE, Job, JobState
 from bot.settings import load
+from bot.usecases.moves import amend, remind
 from sandbox.slack.workspace import Message
 from tests.flows.lab import CHANNEL, Lab, lab, shown, until
+from tests.handlers.edge import Edge, edge
 
 TRAIN = "/train deepopinion 1 reviews-2026"
 LOOKS = ("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text")
@@ -201,3 +205,58 @@ async def until_health(here: Lab, *, is_away: bool) -> None:
         return (known is not None and known.is_away) is is_away
 
     await until(fits)
+
+
+# -- reminders --------------------------------------------------------------------------------------------------------
+
+
+async def remind_twice(here: Edge) -> None:
+    """Two reminders of the one open prompt that Slack, being away, has not taken yet."""
+    [prompt] = await here.store.open_prompts()
+    for number in (1, 2):
+        prompt = replace(prompt, reminders=number, version=prompt.version + 1)
+        told = remind(here.deps, prompt, f"reminder:{number}", {"number": number})
+        assert await here.store.amend(amend(here.deps, prompt, notices=[told]))
+
+
+async def delivered(here: Edge) -> None:
+    """Everything that waits has had its turn; what is dropped calls nobody."""
+    for _ in range(4):
+        await here.run()
+
+
+def posted(here: Edge) -> int:
+    return len(here.slack.messages(CHANNEL))
+
+
+async def reasons(here: Edge) -> list[str]:
+    """Why messages were dropped."""
+    sql = "SELECT error FROM notices WHERE state = 'dropped'"
+    found: list[tuple[str]] = await here.store._read(lambda db: db.execute(sql).fetchall())
+    return [error for (error,) in found]
+
+
+async def test_of_several_reminders_that_waited_the_last_is_told(tmp_path: Path) -> None:
+    """A day without Slack ends with one reminder, not with all of the day."""
+    async with edge(tmp_path) as here:
+        await here.prompt()
+        before = posted(here)
+        await remind_twice(here)
+        await delivered(here)
+        assert posted(here) == before + 1
+        assert await reasons(here) == ["overtaken"]
+
+
+async def test_a_reminder_of_what_was_decided_is_not_told(tmp_path: Path) -> None:
+    """Somebody approved before Slack took the reminder: it is dropped, and the doctor is not bothered with it."""
+    async with edge(tmp_path) as here:
+        await here.prompt()
+        before = posted(here)
+        [prompt] = await here.store.open_prompts()
+        await remind_twice(here)
+        answered = replace(prompt, outcome=Outcome.WITHDRAWN, reminders=2, version=prompt.version + 3)
+        assert await here.store.amend(amend(here.deps, answered))
+        await delivered(here)
+        assert posted(here) == before
+        assert await reasons(here) == ["overtaken"] * 2
+        assert await here.store.undelivered(10) == []
