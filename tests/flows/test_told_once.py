@@ -16,6 +16,7 @@ from sandbox.slack.workspace import Message
 from tests.flows.lab import CHANNEL, Lab, lab, shown, until
 from tests.handlers.edge import Edge, edge
 
+ALARMS = "C0ALARMS01"
 TRAIN = "/train deepopinion 1 reviews-2026"
 LOOKS = ("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text")
 PLACES = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action_read_only_channel")
@@ -121,6 +122,30 @@ async def test_a_message_that_is_dropped_is_seen(tmp_path: Path, caplog: pytest.
         findings = {one.what: one for one in await examine(load(here.environ))}
         assert "ekm_access_denied" in findings["messages"].says
         assert job.id in findings["messages"].says
+
+
+async def test_what_cannot_be_looked_up_is_not_repeated_but_alarms(tmp_path: Path) -> None:
+    """The answer to the end's post was lost and Slack shows no history: it waits, and after three tries is told of."""
+    async with lab(tmp_path, training_seconds=600, SWITCHYARD_SLACK__ALARM_CHANNEL=ALARMS) as here:
+        here.refusals.add("missing_scope")
+        job = await running(here)
+        slack = here.world.slack
+        await slack.switch("fail", {"method": "conversations.replies", "error": "missing_scope", "times": 100_000})
+        await slack.switch("drop_reply", {"method": "chat.postMessage", "times": 1})
+        here.world.services.deepopinion.act("finish", training=job.remote_id)
+        await here.job(lambda one: one.state is JobState.DONE)
+
+        async def is_told() -> bool:
+            here.time.advance(minutes=1)
+            return any("waits" in one.text and job.id in one.text for one in here.cards(ALARMS))
+
+        await until(is_told)
+        assert len(ends(here)) == 1
+        await slack.switch("fail", None)
+        here.time.advance(minutes=10)
+        await here.quiet()
+        assert len(ends(here)) == 1
+        assert sum("waits" in one.text for one in here.cards(ALARMS)) == 1
 
 
 # -- after an outage --------------------------------------------------------------------------------------------------
