@@ -175,6 +175,8 @@ def is_ours(kind: str, payload: Any) -> bool:
 
 def is_addressed(payload: Mapping[str, Any]) -> bool:
     """Does it say, where Bolt looks for that, where it comes from?"""
+    if not isinstance(payload.get("channel", {}), dict | str):
+        return False
     match payload:
         case {"team": {"id": str()}, "user": {"id": str(), "team_id": str()}, **more}:
             return not {"enterprise", "is_enterprise_install", "team_id"} & more.keys()
