@@ -102,11 +102,11 @@ def _read_pause(value: object) -> timedelta | Literal["never"]:
 
 
 def _read_clock(value: object) -> time:
-    if isinstance(value, time):
+    if isinstance(value, time) and not (value.second or value.microsecond):
         return value
     if isinstance(value, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         return time.fromisoformat(value)
-    raise _problem('has to be a time of day like "20:00".')
+    raise _problem('has to be a time of day like "20:00", to the minute.')
 
 
 def _read_day(value: object) -> date:

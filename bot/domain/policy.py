@@ -38,6 +38,7 @@ GROUP_LETTERS = ("S", "C", "G")
 """First letters of the ids of user groups and of channels, whose members count."""
 
 _DAY = timedelta(days=1)
+_WEEK = range(7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +210,11 @@ _WILD, _ONE_LETTER, _SET = re.compile(r"[*?[]"), re.compile(r"[?[]"), re.compile
 
 def end_of_quiet(quiet: Quiet | None, at: datetime) -> datetime:
     """The first moment from `at` on that is not quiet, to the minute; `at` itself where all of a week is."""
+    if quiet is None or len(set(quiet.days)) == len(_WEEK):
+        return at
     moment = at
-    while quiet is not None and quiet.holds(moment):
+    while quiet.holds(moment) and moment - at < 8 * _DAY:
         moment = _next_minute(moment)
-        if moment - at > 8 * _DAY:
-            return at
     return moment
 
 
