@@ -581,10 +581,9 @@ class Reading:
         table = self.tables.rules[place]
         takers = [self._taker(place, act, one) for act in sorted(_acts(table)) for one in self._cells(table)]
         if all(taker is not None for taker in takers):
-            names = " and ".join(
-                dict.fromkeys(_quoted(self.tables.rules[one].name) for one in takers if one is not None)
-            )
-            yield Mistake(self.lines.of(("rule", place)), f"this rule never decides: {names} fits before it.")
+            names = dict.fromkeys(_quoted(self.tables.rules[one].name) for one in takers if one is not None)
+            said = f"{' and '.join(names)} {'fits' if len(names) == 1 else 'fit'} before it"
+            yield Mistake(self.lines.of(("rule", place)), f"this rule never decides: {said}.")
 
     def _cells(self, table: RuleTable) -> tuple[str, ...]:
         return _providers(table) or ("", *self.known_providers)  # "" is one that comes later
