@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from bot.domain.policy import Act, Policy, Quiet, Reasons, Rule, StandIn
 from bot.errors import ConfigurationError
-from bot.policy_file import MOST_BYTES, PolicyWatch, digest_of, load_policy, parse_policy, provider_names, read_policy
+from bot.policy_file import (
+    MOST_BYTES,
+    PolicyWatch,
+    RuleTable,
+    digest_of,
+    load_policy,
+    parse_policy,
+    provider_names,
+    read_policy,
+)
 from bot.settings import Settings, load
 
 KNOWN = ("aitems", "decthings", "deepopinion", "sestek", "sony")
@@ -347,28 +356,7 @@ VALUES = st.one_of(
         ]
     ),
 )
-KEYS = st.sampled_from(
-    [
-        "acts",
-        "providers",
-        "models",
-        "ask",
-        "approve",
-        "approvals",
-        "requester_counts",
-        "reason",
-        "expire",
-        "remind",
-        "remind_factor",
-        "escalate_to",
-        "escalate_after",
-        "quiet",
-        "stand_ins",
-        "quiet.from",
-        "aproove",
-        "'k_e_y'",
-    ]
-)
+KEYS = st.sampled_from([*RuleTable.model_fields, *RuleTable.model_fields, "quiet.from", "aproove", "'k_e_y'"])
 RIGHT = st.sampled_from(
     (
         "approvals = 1",
