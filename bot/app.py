@@ -21,13 +21,13 @@ import handlers
 from bot import health_page
 from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
-from bot.policy_file import load_policy
+from bot.policy_file import PolicyWatch
 from bot.poller import Crew, Poller, Tick, contain
 from bot.ports import Anchoring, Caps, Deps, Limits
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
-from bot.usecases.auditing import keep_log, note_policy
+from bot.usecases.auditing import keep_log, note_policy, tell_policy
 from bot.usecases.check import check_due
 from bot.usecases.collect import collect_due
 from bot.usecases.deliver import deliver_due
@@ -41,9 +41,10 @@ from bot.usecases.recover import recover
 from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
-from handlers.messenger import SlackMessenger, Transport
+from handlers.messenger import SlackMessenger
 from handlers.origins import Doorkeeper, Installation
 from handlers.sockets import Patience, Sockets
+from handlers.uploads import Transport
 from storage.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,12 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "remind": remind_due,
     "audit": keep_log,
 }
+POLICY = "policy"
+"""The tick that looks at the policy file; it alone needs more than the use cases are given."""
 TRANSPORT = Transport(
     not_sent=(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
     unclear=(aiohttp.ClientError, TimeoutError, OSError),
+    upload_timeout=aiohttp.ClientTimeout(total=150, connect=10),
 )
 SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 ASK_AGAIN_AFTER = 5.0
@@ -115,8 +119,8 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         tools = Tools(sessions=await stack.enter_async_context(open_sessions()), now=now)
         client = await stack.enter_async_context(slack_client(settings))
         crew, pulse = Crew(), Pulse()
-        policy = load_policy(settings)
-        poller = Poller(_ticks(lambda: deps, pulse), _paces(settings))
+        policies = PolicyWatch(settings)
+        poller = Poller(_ticks(lambda: deps, policies, pulse), _paces(settings))
         providers = registry.load(settings.providers, tools)
         providers.require(settings.approvals.start, variable("approvals", "start"))
         deps = Deps(
@@ -124,7 +128,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             providers=providers,
             messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
-            policies=lambda: policy,
+            policies=policies.current,
             limits=limits_of(settings),
             now=now,
             new_id=lambda: secrets.token_hex(8),
@@ -251,7 +255,12 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _ticks(deps: Callable[[], Deps], pulse: Pulse) -> dict[str, Tick]:
+def _ticks(deps: Callable[[], Deps], policies: PolicyWatch, pulse: Pulse) -> dict[str, Tick]:
+    async def take_policy_over(deps: Deps) -> None:
+        news = await policies.look()
+        if news is not None:
+            await tell_policy(deps, news.sentence())
+
     def bound(name: str, tick: Callable[[Deps], Any]) -> Tick:
         async def run() -> None:
             await tick(deps())
@@ -259,14 +268,14 @@ def _ticks(deps: Callable[[], Deps], pulse: Pulse) -> dict[str, Tick]:
 
         return run
 
-    return {name: bound(name, tick) for name, tick in TICKS.items()}
+    return {name: bound(name, tick) for name, tick in {**TICKS, POLICY: take_policy_over}.items()}
 
 
 def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
-    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "audit": 5.0, "settle": 1.0}
+    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "audit": 5.0, POLICY: 2.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
-    return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in TICKS}
+    return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in (*TICKS, POLICY)}
 
 
 def _sockets(settings: Settings, app: AsyncApp) -> Sockets | None:
@@ -338,7 +347,7 @@ async def _health(settings: Settings, deps: Deps, sockets: Sockets | None, pulse
     watch = Watch(
         store=deps.store,
         pulse=pulse,
-        ticks=tuple(TICKS),
+        ticks=(*TICKS, POLICY),
         late_after=LATE_AFTER + 2 * max(_paces(settings).values()),
         signs=sockets.signs if sockets else None,
         silent_after=settings.slack.silence_seconds,

@@ -116,8 +116,10 @@ async def test_the_sandbox_greets_answers_and_leaves_nothing_behind(tmp_path: Pa
     assert process.stderr is not None
     async with asyncio.timeout(30):
         greeting = [await process.stdout.readline() for _ in range(6)]
-        while b"is running" not in await process.stderr.readline():
-            pass
+        said = await process.stderr.readline()
+        while said and b"is running" not in said:
+            said = await process.stderr.readline()
+    assert said, "the bot ended before it ran"
     assert b"http://127.0.0.1:" in b"".join(greeting)
     process.send_signal(signal.SIGINT)
     await process.communicate()

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from bot.domain.audit import Anchor, AuditKind, Entry, Record, plain
 from bot.domain.requests import Actor, Json, digest
+from bot.domain.text import escape
 from bot.errors import RefusedError
 from bot.ports import Deps
 from bot.usecases.moves import tell_channel
@@ -46,6 +47,15 @@ async def note_policy(deps: Deps) -> None:
     if last is None or last.told().get("rules_digest") != seen:
         facts = {"rules_digest": seen, "rules": rules}
         await deps.store.record([Record(at=deps.now(), kind=AuditKind.POLICY, facts=facts)])
+
+
+async def tell_policy(deps: Deps, news: str) -> None:
+    """The policy file was taken over, or cannot be used: on record, and told in the alarm channel."""
+    await note_policy(deps)
+    if deps.alarm_channel:
+        told = tell_channel(deps, deps.alarm_channel, escape(news), key=f"policy:{deps.new_id()}")
+        await deps.store.tell([told])
+        deps.nudge("deliver")
 
 
 async def _post_anchor(deps: Deps) -> None:
