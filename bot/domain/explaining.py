@@ -3,10 +3,12 @@
 People, groups and channels stand in Slack's markup; `in_plain_text` takes it away.
 """
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from html import unescape
 
 from bot.domain.approvals import Electorate, Group, Standing, Verdict, may_ask, may_decide, named_group
 from bot.domain.policy import (
@@ -23,6 +25,7 @@ from bot.domain.policy import (
     StandIn,
 )
 from bot.domain.requests import Actor
+from bot.domain.text import code
 
 _ACTS: Mapping[Act, str] = {
     Act.START: "a start",
@@ -60,7 +63,7 @@ def explain(
     rule = clause.rule
     known = {id_: replace(group, read_at=now) for id_, group in groups.items() if group.read_at is not None}
     return [
-        f"{say_which(policy, clause)} It is about {_ACTS[act]} of {model} at {provider}.",
+        f"{say_which(policy, clause)} It is about {_ACTS[act]} of {code(model)} at {provider}.",
         *_demands(rule, now),
         *(_say_group(id_, groups.get(id_)) for id_ in rule.groups),
         *_rights(rule, actor, requester or Actor(), known, now),
@@ -76,8 +79,8 @@ def say_which(policy: Policy, clause: Clause) -> str:
 
 
 def in_plain_text(sentence: str) -> str:
-    """A sentence without Slack's markup: ids alone."""
-    return _MARKUP.sub(r"\1", sentence)
+    """A sentence without Slack's markup: ids alone, and what was escaped as it is."""
+    return unescape(_MARKUP.sub(r"\1", sentence))
 
 
 def say_span(span: timedelta) -> str:

@@ -45,7 +45,7 @@ def told(user: str, *, act: Act = Act.SWITCH, requester: str = "", groups: dict[
 def test_everything_that_a_rule_demands_is_said() -> None:
     """Whoever reads it needs no look at the file, and sees how old the copies of groups are."""
     assert told(BORA) == [
-        "The rule “production” decides (policy.toml line 12). It is about a switch of churn at sony.",
+        "The rule “production” decides (policy.toml line 12). It is about a switch of `churn` at sony.",
         "Asked for by: who asked for the training, CROOM.",
         "Approved by: 2 of UBORA, SOPS.",
         "Who asked does not count.",
@@ -65,7 +65,7 @@ def test_what_no_rule_of_the_file_fits_is_decided_by_the_settings() -> None:
     """A start at Sony is free, and it is said why."""
     why = "The settings decide (SWITCHYARD_APPROVALS__…), since no rule of policy.toml fits."
     assert told(DAN, act=Act.START) == [
-        f"{why} It is about a start of churn at sony.",
+        f"{why} It is about a start of `churn` at sony.",
         "Asked for by: everybody.",
         "No approval is needed.",
         "UDAN may ask for it: everybody may.",
@@ -94,6 +94,14 @@ def test_a_group_that_was_never_read_leaves_the_answer_open() -> None:
     assert "Who is in SOPS was not read yet." in said
     assert said[-1] == "UCHIE may approve it if they are in SOPS, which was not read yet."
     assert told(DAN, groups={})[-1].startswith("UDAN may approve it after 36 hours, before only if they are in SOPS: ")
+
+
+def test_a_models_name_mentions_nobody() -> None:
+    """A name comes from whoever typed it: in Slack it calls nobody, in the shell it is as it was typed."""
+    who = Actor(user=BORA)
+    said = explain(POLICY, Act.START, "sony", "<!channel>&", actor=who, requester=None, groups={}, now=NOW)[0]
+    assert "<!channel>" not in said
+    assert in_plain_text(said).endswith("a start of `<!channel>&` at sony.")
 
 
 @pytest.mark.parametrize(
