@@ -319,8 +319,9 @@ class Store(Protocol):
     async def amend(self, amendment: Amendment) -> bool:
         """Write prompts alone; False, and nothing is written, where one of them has moved on."""
 
-    async def keep_click(self, click: Click) -> None:
-        """Hold a click until the groups that decide it are read. The same person's click is held once per prompt."""
+    async def keep_click(self, click: Click) -> bool:
+        """Hold a click until the groups that decide it are read; False where one of the same person on the same
+        prompt is held already, which stays."""
 
     async def kept_clicks(self) -> list[Click]: ...
 
@@ -349,6 +350,9 @@ class Store(Protocol):
     async def notice(self, key: str) -> Notice | None: ...
 
     async def sent(self, notice: Notice, *, ts: str, channel: str) -> None: ...
+
+    async def keep_body(self, notice: Notice) -> None:
+        """Write what a notice says: what its delivery has to know of itself when it is tried again."""
 
     async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None: ...
 
@@ -396,6 +400,14 @@ class Store(Protocol):
         """Keep an anchor together with the message that posts it. StoreError if that row has one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A file that stands in a conversation. `ts` is the message that shows it, "" where that was not told yet."""
+
+    permalink: str
+    ts: str = ""
+
+
 class Messenger(Protocol):
     """Slack, as far as the engine needs it. Raises MessengerError (see `bot.errors`)."""
 
@@ -414,6 +426,15 @@ class Messenger(Protocol):
 
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Json]] = ()) -> None:
         """Answer a command or click through its response_url; `shown` is what the edge has rendered already."""
+
+    async def upload(self, name: str, file: Path, size: int) -> str:
+        """Send a file's bytes; the file's id. Nobody sees it before `share`, so it may be sent again."""
+
+    async def share(self, file_id: str, channel: str, *, title: str, comment: str, thread_ts: str | None) -> Shared:
+        """Show an uploaded file to those who may read a conversation. AmbiguousSendError: look, then repeat."""
+
+    async def find_share(self, file_id: str) -> Shared | None:
+        """Whether a file was shared; None if it surely was not."""
 
     async def members(self, group: str) -> frozenset[str]:
         """The people in a user group (S…) or in a channel (C…, G…)."""

@@ -86,6 +86,9 @@ METHODS = (
     "conversations.members",
     "conversations.open",
     "conversations.replies",
+    "files.completeUploadExternal",
+    "files.getUploadURLExternal",
+    "files.info",
     "usergroups.users.list",
     "views.open",
 )
@@ -101,6 +104,8 @@ SCOPES: Mapping[str, str] = {
     "mpim:history": "the same in a direct message of several people",
     "channels:read": "hears that the bot was invited to a public channel, and reads who is in one that may approve",
     "groups:read": "the same for a private channel",
+    "files:write": "puts the file that a training left into the conversation of its card",
+    "files:read": "looks whether such a file was shared, where Slack's answer was lost, before sharing it again",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
 }
 """The bot's scopes, each with its reason. Posting without an invitation and joining by itself are not among them."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
@@ -23,7 +24,9 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.domain.changes import Say
 from bot.domain.contents import Content
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from bot.ports import Shared
 from handlers.ids import NOTICE
+from handlers.uploads import Transport, Uploads
 from handlers.views import blocks
 from handlers.views.blocks import Message
 from handlers.views.cards import render
@@ -63,14 +66,6 @@ T = TypeVar("T")
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transport:
-    """Which exceptions of the HTTP client mean what."""
-
-    not_sent: tuple[type[Exception], ...]
-    unclear: tuple[type[Exception], ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +113,7 @@ class SlackMessenger:
         self._now = now
         self._ahead = timedelta()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._uploads = Uploads(client, self._call, transport)
 
     async def post(
         self, channel: str, content: Content, *, notice_id: str, thread_ts: str | None = None, broadcast: bool = False
@@ -213,6 +209,15 @@ class SlackMessenger:
         if response.status_code != 200:
             raise MessengerError(f"Slack does not take the answer any more (HTTP {response.status_code}).")
 
+    async def upload(self, name: str, file: Path, size: int) -> str:
+        return await self._uploads.upload(name, file, size)
+
+    async def share(self, file_id: str, channel: str, *, title: str, comment: str, thread_ts: str | None) -> Shared:
+        return await self._uploads.share(file_id, channel, title=title, comment=comment, thread_ts=thread_ts)
+
+    async def find_share(self, file_id: str) -> Shared | None:
+        return await self._uploads.find(file_id)
+
     async def members(self, group: str) -> frozenset[str]:
         if group.startswith("S"):
             listed = await self._call(
@@ -244,7 +249,14 @@ class SlackMessenger:
             log.warning("sent as plain text: Slack took it in no other way (%s)", error.code)
         return await self._call(lane, lambda: send(text=message.plain(), blocks=[]))
 
-    async def _call(self, lane: tuple[str, str], call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _call(
+        self,
+        lane: tuple[str, str],
+        call: Callable[[], Awaitable[Any]],
+        *,
+        refusals: frozenset[str] = frozenset(),
+    ) -> Any:
+        """Call once. `refusals` are words of SHUT that are told at once, where nobody shall wait for an operator."""
         bucket = self._buckets.setdefault(lane, _Bucket(burst=5, per_second=self._rate))
         bucket.check()
         await asyncio.sleep(bucket.wait())
@@ -255,7 +267,7 @@ class SlackMessenger:
             self._compare_clocks(response.headers)
             return response
         except SlackApiError as error:
-            raise self._explain(error, bucket) from None
+            raise self._explain(error, bucket, refusals) from None
         except self._transport.not_sent:
             raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         except self._transport.unclear:
@@ -271,7 +283,7 @@ class SlackMessenger:
             with suppress(ValueError, TypeError):
                 self._ahead = max(self._now() - parsedate_to_datetime(date), timedelta())
 
-    def _explain(self, error: SlackApiError, bucket: _Bucket) -> MessengerError:
+    def _explain(self, error: SlackApiError, bucket: _Bucket, refusals: frozenset[str]) -> MessengerError:
         response, code = error.response, code_of(error)
         status = getattr(response, "status_code", 200)
         if status == 429 or code in ("ratelimited", "rate_limited"):
@@ -280,7 +292,7 @@ class SlackMessenger:
             return MessengerBusyError("Slack asks to wait.", retry_after=wait)
         if not code or status >= 500 or code in UNCLEAR:
             return AmbiguousSendError("Slack's answer could not be read.", code=code)
-        if code in SHUT:
+        if code in SHUT - refusals:
             return _ShutOutError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
         return MessengerError(f"Slack refused: {code}.", code=code)
 

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
 from bot.ports import Undelivered
-from storage.rows import notice_row, readable, to_ms, to_notice, to_undelivered
+from storage.rows import dump_json, notice_row, readable, to_ms, to_notice, to_undelivered
 from storage.statements import first, insert, rows, update
 
 TAKEN_FOR = timedelta(minutes=5)
@@ -70,6 +70,10 @@ def end(db: Database, notice: Notice, state: str, **columns: Any) -> None:
     update(
         db, "notices", {"state": state, "taken_at": None, "in_doubt": 0, **body, **columns}, "id = :id", id=notice.id
     )
+
+
+def keep_body(db: Database, notice: Notice) -> None:
+    update(db, "notices", {"body": dump_json(notice.body)}, "id = :id", id=notice.id)
 
 
 def put_back(db: Database, notice: Notice, try_at: datetime, *, in_doubt: bool, error: str) -> None:

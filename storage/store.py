@@ -197,8 +197,8 @@ class SqliteStore:
     async def amend(self, amendment: Amendment) -> bool:
         return await self._write(lambda db: _amend(db, amendment))
 
-    async def keep_click(self, click: Click) -> None:
-        await self._write(lambda db: insert(db, "clicks", click_row(click), or_ignore=True))
+    async def keep_click(self, click: Click) -> bool:
+        return await self._write(lambda db: insert(db, "clicks", click_row(click), or_ignore=True))
 
     async def kept_clicks(self) -> list[Click]:
         return readable(to_click, await self._read(lambda db: rows(db, "SELECT * FROM clicks ORDER BY rowid")))
@@ -294,6 +294,9 @@ class SqliteStore:
 
     async def sent(self, notice: Notice, *, ts: str, channel: str) -> None:
         await self._write(lambda db: outbox.end(db, notice, "sent", sent_ts=ts, sent_to=channel))
+
+    async def keep_body(self, notice: Notice) -> None:
+        await self._write(lambda db: outbox.keep_body(db, notice))
 
     async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None:
         await self._write(lambda db: outbox.put_back(db, notice, try_at, in_doubt=in_doubt, error=error))

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     END = "end"  # the last line: mentions the requester, shown in the channel too
     PROMPT = "prompt"  # a question with buttons
     REMINDER = "reminder"  # in the thread of a prompt that nobody has answered; not sent once it is closed
+    FILE = "file"  # the file that a training left, in the card's thread
     HEALTH = "health"  # a service went away or came back; belongs to no job
     REDRAW = "redraw"  # an edit of a message that was posted before
     TOLD = "told"  # an answer that only one person sees, through a response_url
@@ -82,7 +83,8 @@ class Change:
     Without a transition it is bookkeeping: the job's `look`, `act_at`, `remote_id` and `switch` are written, the
     version stays. A job's `place` is never written by a change (see `bot.ports.Store.release`).
 
-    A prompt that it closes still has to be open, and of the version before.
+    A prompt that it closes still has to be open, and of the version before. With `asks_once`, no question like those
+    that it opens may be open for the job: of several who ask at once one does.
     """
 
     job: Job
@@ -91,6 +93,7 @@ class Change:
     opens: tuple[Prompt, ...] = ()
     closes: tuple[Prompt, ...] = ()
     notices: tuple[Notice, ...] = ()
+    asks_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

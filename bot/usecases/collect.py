@@ -8,6 +8,7 @@ from bot.errors import ProviderError
 from bot.ports import Deps, Work
 from bot.usecases.looking import failed_look, watched, within
 from bot.usecases.moves import card_key, note, redraw
+from bot.usecases.share import tell_result
 
 AT_ONCE = 4
 TRIES = 3
@@ -30,6 +31,8 @@ async def collect(deps: Deps, job: Job) -> None:
         change = _failed(deps, job, error)
     else:
         change = _noted(deps, job, {} if size is None else {"result_bytes": size})
+        # By itself, since the training may have moved on while its file was fetched.
+        await deps.store.tell([] if size is None else [tell_result(deps, job, size)])
     await deps.store.apply([change])
     deps.nudge("deliver")
 

@@ -12,10 +12,11 @@ from bot.domain.changes import OVERTAKEN, Button, Notice, NoticeKind, Say
 from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
-from bot.ports import Deps
+from bot.ports import Deps, Shared
 from bot.usecases.cards import about, card
 from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
+from bot.usecases.share import forget_upload, give_up, share_result
 
 log = structlog.get_logger()
 AT_ONCE = 50
@@ -34,7 +35,7 @@ NO_THREAD = frozenset(
 )  # fmt: skip
 """Slack's words for a message that takes no reply, as where somebody has deleted the card: then it stands by itself."""
 _LOOK_BACK = timedelta(seconds=60)
-_IN_THREADS = frozenset({NoticeKind.LINE, NoticeKind.END, NoticeKind.REMINDER})
+_IN_THREADS = frozenset({NoticeKind.LINE, NoticeKind.END, NoticeKind.REMINDER, NoticeKind.FILE})
 _LONGEST_WAIT = timedelta(minutes=5)
 _ALARM_AFTER = 3
 
@@ -85,8 +86,36 @@ async def _send(deps: Deps, notice: Notice) -> None:
         await _answer(deps, notice)
     elif notice.kind is NoticeKind.REDRAW:
         await _redraw(deps, notice)
+    elif notice.kind is NoticeKind.FILE:
+        await _share(deps, notice)
     else:
         await _post(deps, notice)
+
+
+async def _share(deps: Deps, notice: Notice) -> None:
+    """Put the file that a training left below its card, which comes first."""
+    job = await deps.store.job(notice.job_id) if notice.job_id else None
+    card = await deps.store.notice(card_key(notice.job_id)) if notice.job_id else None
+    if card is not None and card.is_held:
+        await deps.store.hold(notice, card.error, None)
+        return
+    if job is None or card is None or card.sent_ts is None:
+        raise MessengerBusyError("The card is not there yet.", retry_after=1.0)
+    channel = await _channel(deps, notice, job)
+    shared = await _share_now(deps, notice, job, channel, await _thread(deps, notice, channel))
+    await deps.store.sent(notice, ts=shared.ts, channel=channel)
+
+
+async def _share_now(deps: Deps, notice: Notice, job: Job, channel: str, thread: str | None) -> Shared:
+    try:
+        return await share_result(deps, notice, job, channel, thread)
+    except MessengerError as error:
+        if error.code == "file_not_found" and notice.body.get("file_id"):
+            await forget_upload(deps, notice)
+            raise MessengerBusyError(str(error), retry_after=1.0) from None
+        if thread is None or error.code not in NO_THREAD:
+            raise
+    return await share_result(deps, notice, job, channel, None)
 
 
 async def _answer(deps: Deps, notice: Notice) -> None:
@@ -234,6 +263,8 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
     if notice.job_id and (error.code in HOLDING or notice.kind is NoticeKind.CARD):
         await _hold(deps, notice, error)
         return
+    if notice.kind is NoticeKind.FILE:
+        await give_up(deps, notice, error)
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
     await deps.store.drop(notice, str(error))
     deps.nudge("deliver")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.slack.faults import Faults
 from sandbox.slack.feed import Feed
+from sandbox.slack.files import Files
 from sandbox.slack.limits import Limits
 from sandbox.slack.manifest import Manifest
 from sandbox.slack.tickets import Links, Responses, Triggers
@@ -31,6 +32,7 @@ class Lab:
     app_token: str
     links: Links | None = None
     base_url: str = ""
+    files: Files = field(default_factory=Files)
 
     @property
     def bot(self) -> str:

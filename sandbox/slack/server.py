@@ -25,6 +25,7 @@ from sandbox.slack.people import Person, Street
 from sandbox.slack.response_urls import ResponseUrls
 from sandbox.slack.socket_mode import SocketMode
 from sandbox.slack.tickets import Responses, Triggers
+from sandbox.slack.uploads import Uploads
 from sandbox.slack.views import Views
 from sandbox.slack.web_api import Call, WebApi
 from sandbox.slack.wire import JSON, SlackError
@@ -37,7 +38,7 @@ ACK_SECONDS = 3.0
 PING_SECONDS = 10.0
 # Slack repeats an event about at once, after a minute, and after five.
 EVENT_RETRIES = (1.0, 60.0, 300.0)
-# Uploads are no part of this Slack; the largest thing that an app sends is a view.
+# Uploads are read as streams; the largest other thing that an app sends is a view.
 MOST_BYTES = 4 * 1024 * 1024
 
 
@@ -309,6 +310,7 @@ class Slack:
             web.route("*", "/api/{method}", self.api.answer),
             web.post("/{kind:commands|actions|app}/{team}/{number}/{secret}", responses.answer),
             web.get("/link/", self._link),
+            *Uploads(self.lab, self.api).routes(),
             *PageApi(self).routes(),
         ]
 

@@ -162,6 +162,8 @@ def message(workspace: Workspace, said: Message, *, with_metadata: bool = True) 
             "parent_user_id": root.user if root and said.is_reply else None,
             "blocks": _list(said.blocks),
             "attachments": _list(said.attachments),
+            "files": _list(said.files),
+            "upload": True if said.files else None,
             "metadata": said.metadata if with_metadata else None,
             "edited": {"user": said.user, "ts": said.edited_ts} if said.edited_ts else None,
         }

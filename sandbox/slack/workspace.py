@@ -92,6 +92,7 @@ class Message:
     edited_ts: str | None = None
     subtype: str | None = None
     broadcast: bool = False
+    files: tuple[JSON, ...] | None = None
 
     @property
     def is_reply(self) -> bool:
@@ -273,6 +274,7 @@ class Workspace:
                 "reply_count": len(self.replies(message.channel, message.ts)) or None,
                 "broadcast": message.broadcast or None,
                 "subtype": message.subtype,
+                "files": list(message.files) if message.files else None,
             }
         )
 

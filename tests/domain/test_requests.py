@@ -72,6 +72,7 @@ OTHER: dict[str, Any] = {
     "data": {"data": "other.jsonl"},
     "actor": Actor(team="T0YARD", user="U0BORA"),
     "channel": "C0OTHER",
+    "kept": {"data": "ef" * 32},
 }
 
 
@@ -83,8 +84,17 @@ def test_wishes_that_differ_anywhere_have_different_fingerprints(name: str) -> N
 
 def test_every_field_but_the_key_of_the_delivery_counts() -> None:
     """A field that is added to the wish has to be thought of here."""
-    assert {field.name for field in fields(TrainRequest)} == {*OTHER, "request_key"}
-    assert replace(WISH, request_key="k2").fingerprint() == WISH.fingerprint()
+    assert {field.name for field in fields(TrainRequest)} == {*OTHER, "request_key", "kept_from"}
+    assert replace(WISH, request_key="k2", kept_from="j234567").fingerprint() == WISH.fingerprint()
+
+
+def test_training_again_with_kept_data_is_one_wish_whoever_presses() -> None:
+    """The way back is the same for everybody in a workspace; another file is another wish."""
+    again = replace(WISH, kept={"data": "ab" * 32})
+    elsewhere = replace(again, actor=Actor(team=WISH.actor.team, user="U0DAN"), channel="C0OTHER")
+    assert elsewhere.fingerprint() == again.fingerprint()
+    assert replace(again, kept={"data": "cd" * 32}).fingerprint() != again.fingerprint()
+    assert replace(again, actor=Actor(team="T0OTHER", user=WISH.actor.user)).fingerprint() != again.fingerprint()
 
 
 def test_people_of_two_workspaces_do_not_share_a_wish() -> None:

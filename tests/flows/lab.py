@@ -31,7 +31,9 @@ Mode = Literal["socket", "http"]
 PATIENCE = 30.0
 """Seconds to wait for what is to come: far more than it takes, for machines that have much else to do."""
 
-REFUSALS_THAT_HAPPEN = frozenset({"not_in_channel", "channel_not_found", "is_archived", "ratelimited", "expired_url"})
+REFUSALS_THAT_HAPPEN = frozenset(
+    {"not_in_channel", "channel_not_found", "is_archived", "ratelimited", "expired_url", "file_not_found"}
+)
 """What Slack may answer to a bot that does everything right; any other refusal is a mistake of the bot."""
 
 FAST = {
@@ -253,8 +255,9 @@ def _is_refused(call: Call, known: set[str]) -> bool:
 
 
 def _notice(message: Message) -> str | None:
+    """What a message may be once: the notice that its metadata name; a file has no metadata, but an id of its own."""
     payload = (message.metadata or {}).get("event_payload") or {}
-    return payload.get("id")
+    return payload.get("id") or (f"file {message.files[0]['id']}" if message.files else None)
 
 
 @contextmanager

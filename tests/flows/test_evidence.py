@@ -314,7 +314,7 @@ async def test_a_spoiled_copy_is_not_sent(tmp_path: Path) -> None:
         copy = here.bot.deps.files.spooled(first.plan.payload.sha256)
         copy.write_bytes(copy.read_bytes().replace(b"no", b"on"))
         await here.press(card_of(here, second), BACK, "ada")
-        failed = await here.job(lambda one: one.state is JobState.FAILED)
+        failed = await here.reaches(JobState.FAILED)
         assert "is not what it was" in shown(card_of(here, failed))
         assert here.starts() == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,11 +78,20 @@ def _judge_messages(stage: Stage, verdict: Verdict) -> None:
     for key in _expected_keys(stage):
         if key not in kept or not posted[kept[key]["id"]]:
             verdict.lost.append(f"message {key}")
-    known = {row["id"] for row in kept.values()}
+    known = {row["id"] for row in kept.values()} | {_file_of(row) for row in kept.values()}
+    for row in kept.values():
+        if _file_of(row) and not posted[_file_of(row)]:
+            verdict.lost.append(f"the file of {row['key']}")
     verdict.wrong += [f"message {id_} is in no outbox" for id_ in posted if id_ not in known]
     for row in kept.values():
         if row["state"] != "sent":
             verdict.lost.append(f"{row['kind']} {row['key']} is {row['state']} ({row['error']})")
+
+
+def _file_of(row: dict[str, Any]) -> str:
+    """The file that a notice has put into the conversation; "" where it has none."""
+    file_id = json.loads(row["body"]).get("file_id") if row["kind"] == "file" else None
+    return f"file {file_id}" if file_id else ""
 
 
 def _expected_keys(stage: Stage) -> list[str]:
@@ -96,6 +106,9 @@ def _expected_keys(stage: Stage) -> list[str]:
 
 
 def _notice_of(message: Message) -> str:
+    if message.files:
+        # What is shared with a file carries no metadata.
+        return f"file {message.files[0]['id']}"
     metadata: dict[str, Any] = message.metadata or {}
     is_ours = metadata.get("event_type") == NOTICE
     return str(metadata["event_payload"]["id"]) if is_ours else f"without metadata: {message.text[:60]}"

@@ -27,7 +27,7 @@ def post_message(lab: Lab, args: Arguments) -> JSON:
 def post(lab: Lab, channel: Channel, said: Content, *, thread_ts: str | None, broadcast: bool) -> Message:
     """Puts the app's message into a conversation, for chat.postMessage and for response_urls."""
     if thread_ts is not None:
-        thread_ts = _root(lab, channel.id, thread_ts)
+        thread_ts = root_of(lab, channel.id, thread_ts)
     is_broadcast = broadcast and thread_ts is not None
     return lab.workspace.put(
         Message(
@@ -137,7 +137,7 @@ def _address(lab: Lab, channel: str) -> str:
     return channel
 
 
-def _root(lab: Lab, channel_id: str, thread_ts: str) -> str:
+def root_of(lab: Lab, channel_id: str, thread_ts: str) -> str:
     """The ts under which a reply hangs. What Slack does with the ts of no message is not published: a guess."""
     root = lab.workspace.in_channel(channel_id).get(thread_ts)
     if root is None:

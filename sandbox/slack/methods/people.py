@@ -1,4 +1,4 @@
-"""users.*, usergroups.*, bots.*, team.*, files.*: who and what is there."""
+"""users.*, usergroups.*, bots.*, team.*: who and what is there."""
 
 from __future__ import annotations
 
@@ -52,8 +52,3 @@ def team_info(lab: Lab, args: Arguments) -> JSON:
     if (args.text("team") or lab.workspace.team.id) != lab.workspace.team.id:
         raise SlackError("team_not_found")
     return {"team": shapes.team_info(lab.workspace)}
-
-
-def file_info(_lab: Lab, _args: Arguments) -> JSON:
-    """Nobody can put a file into this workspace, so every id is unknown."""
-    raise SlackError("file_not_found")

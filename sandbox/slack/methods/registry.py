@@ -5,7 +5,7 @@ Source: the method pages under https://docs.slack.dev/reference/methods, as coll
 
 from __future__ import annotations
 
-from sandbox.slack.methods import apps, chat, conversations, people, views
+from sandbox.slack.methods import apps, chat, conversations, files, people, views
 from sandbox.slack.methods.method import Method
 
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
@@ -17,7 +17,7 @@ _GROUPS = ("usergroups:read",)
 
 
 def methods() -> dict[str, Method]:
-    return {**_apps(), **_chat(), **_conversations(), **_people(), **_views()}
+    return {**_apps(), **_chat(), **_conversations(), **_people(), **_files(), **_views()}
 
 
 def _apps() -> dict[str, Method]:
@@ -64,7 +64,18 @@ def _people() -> dict[str, Method]:
         ),
         "bots.info": Method(call=people.bot_info, tier="tier 3", scopes=_USERS),
         "team.info": Method(call=people.team_info, tier="tier 3", scopes=("team:read",)),
-        "files.info": Method(call=people.file_info, tier="tier 4", required=("file",), scopes=("files:read",)),
+    }
+
+
+def _files() -> dict[str, Method]:
+    return {
+        "files.getUploadURLExternal": Method(
+            call=files.get_upload_url, tier="tier 4", required=("filename", "length"), scopes=("files:write",)
+        ),
+        "files.completeUploadExternal": Method(
+            call=files.complete_upload, tier="tier 4", required=("files",), scopes=("files:write",)
+        ),
+        "files.info": Method(call=files.info, tier="tier 4", required=("file",), scopes=("files:read",)),
     }
 
 

@@ -189,6 +189,7 @@ function renderBody(message, key, context) {
     { class: bodyClass(message) },
     hasBlocks ? renderBlocks(message.blocks, sceneOf(message.blocks, context)) : renderPlain(message, context.names),
     message.attachments?.map((attachment) => renderAttachment(attachment, context)),
+    message.files?.map((file) => renderFile(file, context)),
     message.edited && hasBlocks ? el('div', { class: 'edited' }, '(edited)') : null,
     context.pressed.problem ? renderProblem(context.pressed.problem) : null,
     isPrivate(message) ? dismissal(key) : null,
@@ -233,6 +234,13 @@ function renderAttachment(attachment, context) {
   const color = /^#?[0-9a-f]{6}$/i.test(attachment.color ?? '') ? `#${attachment.color.replace('#', '')}` : null;
   const fallback = title || text || blocks ? null : attachment.fallback;
   return el('div', { class: 'attachment', style: color ? { '--bar': color } : {} }, title, text, blocks, fallback);
+}
+
+/** A file of the conversation, opened as the person whose screen this is. */
+function renderFile(file, { session }) {
+  const address = `${new URL(file.permalink).pathname}?as=${encodeURIComponent(session.person)}`;
+  const size = el('span', { class: 'file-size' }, `${file.size.toLocaleString('en')} bytes`);
+  return el('a', { class: 'file', href: address, download: file.name }, el('span', { class: 'file-name' }, file.title), size);
 }
 
 function dismissal(key) {
