@@ -3,7 +3,6 @@
 People, groups and channels stand in Slack's markup; `in_plain_text` takes it away.
 """
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
