@@ -422,6 +422,8 @@ def _apply_all(db: Database, changes: Sequence[Change]) -> list[bool]:
 def _apply(db: Database, change: Change) -> bool:
     if not all(_is_open(db, prompt) for prompt in change.closes):
         return False
+    if change.asks_once and any(_is_asked(db, prompt) for prompt in change.opens):
+        return False
     row = looked_columns(change.job)
     if change.transition is not None:
         row |= moved_columns(change.job)
@@ -454,6 +456,12 @@ def _votes(db: Database, prompts: Sequence[Prompt]) -> dict[str, int]:
     sql = "SELECT json_array_length(prompt, '$.votes') AS votes FROM prompts WHERE id = :id"
     found = {one.id: first(db, sql, {"id": one.id}) for one in prompts if one.votes}
     return {id_: row["votes"] or 0 for id_, row in found.items() if row}
+
+
+def _is_asked(db: Database, prompt: Prompt) -> bool:
+    """Is such a question about the job open already?"""
+    sql = """SELECT 1 FROM prompts WHERE job_id = :job AND outcome = 'open' AND prompt ->> 'subject' = :subject"""
+    return first(db, sql, {"job": prompt.job_id, "subject": prompt.subject.value}) is not None
 
 
 def _is_open(db: Database, prompt: Prompt) -> bool:

@@ -58,7 +58,9 @@ _REASONS: Mapping[Event, str] = {
     Event.CANCEL: "Nothing was started.",
 }
 UNKNOWN_PROMPT = "This button does not belong to anything that Switchyard keeps here, so nothing was done."
+WAITS_ALREADY = "Nothing was done: an earlier click of yours on this prompt is waiting already, and that one counts."
 MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
+CHANGED = "What it showed, or the rule that applies, has changed since; there is a new prompt."
 WITHDRAWN = "Withdrawn by the person who asked."
 TRIES = 5
 """Reminders and votes of others may come in between; each makes an answer read the prompt once more."""
@@ -66,11 +68,20 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
-    """Whether somebody may answer a prompt, with the prompt and job that were read for it."""
+    """Whether somebody may answer a prompt, with the prompt and job that were read for it.
+
+    `is_by_rule_shown`: the rule that says so is the one that the prompt was asked under.
+    """
 
     prompt: Prompt
     job: Job
     verdict: Verdict
+    is_by_rule_shown: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits(Say):
+    """The click could not be decided yet and is kept, or an earlier one of the same person is."""
 
 
 async def decide(deps: Deps, click: Click) -> Say:
@@ -116,12 +127,6 @@ async def wants_reason(deps: Deps, prompt_id: str, answer: Answer) -> bool:
     return _needs_reason(prompt, answer)
 
 
-async def standing_of(deps: Deps, click: Click) -> Standing | None:
-    """What the rules say now of who clicked; None where the prompt is not known."""
-    standings = await _standings(deps, click.prompt_id, click.actor, click.answer)
-    return standings.verdict.standing if standings else None
-
-
 async def explain_closed(deps: Deps, prompt_id: str) -> Say | None:
     """How a prompt ended; None while it is open. Its message is drawn again, in case it still shows buttons."""
     prompt = await deps.store.prompt(prompt_id)
@@ -155,9 +160,11 @@ async def _standings(deps: Deps, prompt_id: str, actor: Actor, answer: Answer | 
     asker = prompt.asker or job.request.actor
     if answer is Answer.WITHDRAW:
         return Standings(prompt=prompt, job=job, verdict=_may_withdraw(actor, asker))
-    voters = await electorate(deps, rule_of(deps, job, prompt.subject), prompt.asked_at)
+    rule = rule_of(deps, job, prompt.subject)
+    voters = await electorate(deps, rule, prompt.asked_at)
     judge = may_decide if prompt.subject in GATES else is_approver_or
-    return Standings(prompt=prompt, job=job, verdict=judge(actor, asker, voters, deps.now()))
+    verdict = judge(actor, asker, voters, deps.now())
+    return Standings(prompt=prompt, job=job, verdict=verdict, is_by_rule_shown=rule == prompt.rule)
 
 
 def _may_withdraw(actor: Actor, asker: Actor) -> Verdict:
@@ -169,29 +176,40 @@ def _may_withdraw(actor: Actor, asker: Actor) -> Verdict:
 async def _take(deps: Deps, click: Click, standings: Standings) -> Say | None:
     """What there is to say; None where the prompt has changed in between, and has to be read once more."""
     prompt, job, verdict = standings.prompt, standings.job, standings.verdict
+    if _has_run_out(deps, prompt):
+        return None  # the clock went on since it was read, and may have let in who was not allowed before
     if click.answer not in ANSWERS[prompt.subject]:
         return Say(text=UNKNOWN_PROMPT)
     if verdict.standing is Standing.DENIED:
         return await _denied(deps, standings, click.actor, answer=click.answer)
-    if await _shows_otherwise(deps, click, prompt, job):
+    if await _shows_otherwise(deps, click, standings):
         return await _ask_afresh(deps, click, prompt, job)
     if _needs_reason(prompt, click.answer) and not click.reason:
         return Say(text="Nothing was done: this answer needs a reason. Please press the button once more.")
     if verdict.standing is Standing.UNKNOWN:
-        await deps.store.keep_click(click)
-        deps.nudge("groups")
-        return Say(text=verdict.why)
+        return await _keep(deps, click, verdict)
     if click.answer is Answer.APPROVE:
         return await _approve(deps, click, standings)
     return await _commit(deps, click, prompt, job)
 
 
-async def _shows_otherwise(deps: Deps, click: Click, prompt: Prompt, job: Job) -> bool:
+async def _shows_otherwise(deps: Deps, click: Click, standings: Standings) -> bool:
     """Has anything changed that the prompt showed, or was the button one of another showing?"""
     if click.answer is Answer.WITHDRAW:
         return False
+    prompt, job = standings.prompt, standings.job
+    if not standings.is_by_rule_shown:
+        return True  # also where the rule shown holds again by now: another one allowed this person
     evidence = await gather(deps, job, prompt.subject)
     return click.digest != prompt.digest or prompt.digest != shown_digest(deps, job, prompt.subject, evidence)
+
+
+async def _keep(deps: Deps, click: Click, verdict: Verdict) -> Say:
+    """Hold a click until it is known who decides. Of several clicks of one person on one prompt the first counts."""
+    if not await deps.store.keep_click(click):
+        return Waits(text=WAITS_ALREADY)
+    deps.nudge("groups")
+    return Waits(text=verdict.why)
 
 
 def _needs_reason(prompt: Prompt, answer: Answer) -> bool:
@@ -322,7 +340,7 @@ def _keep_watching(deps: Deps, answered: Prompt, job: Job) -> Change:
 
 async def _ask_afresh(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
     """What was shown has changed since: the old prompt is closed and a new one asked."""
-    reason = "What it showed, or the rule that applies, has changed since; there is a new prompt."
+    reason = CHANGED
     closed = close(prompt, Outcome.WITHDRAWN, deps, reason=reason)
     is_gate = prompt.subject in GATES
     fresh = await ask_gate(deps, job, prompt.subject, asker=prompt.asker) if is_gate else ask(deps, job, prompt.subject)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.approvals import GATES, Group, Standing, is_given_up
+from bot.domain.approvals import GATES, Group, is_given_up
 from bot.errors import MessengerError
 from bot.ports import Click, Deps
-from bot.usecases.decide import decide, standing_of
+from bot.usecases.decide import Waits, decide
 from bot.usecases.moves import prompt_key, redraw, tell_person
 from bot.usecases.prompting import rule_of
 
@@ -83,10 +83,11 @@ async def _draw_prompts(deps: Deps, since: str) -> None:
 
 async def _decide_waiting(deps: Deps, click: Click) -> None:
     """The click counts as pressed now: the policy of this moment decides. It is kept until it can be decided."""
-    if await standing_of(deps, click) is Standing.UNKNOWN:
-        return
     said = await decide(deps, click)
-    await deps.store.drop_click(click.id)
+    if isinstance(said, Waits):
+        return
     if click.url:
+        # Told before it is dropped: a process that dies in between tells the same once, under the same key.
         await deps.store.tell([tell_person(deps, click.url, {"text": said.text}, key=f"click:{click.id}")])
+    await deps.store.drop_click(click.id)
     deps.nudge("deliver")

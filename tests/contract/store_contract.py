@@ -1,14 +1,18 @@
-"""What every store must pass, whatever it keeps its rows in. A subclass brings the fixture `store`."""
+"""What every store must pass, whatever it keeps its rows in.
+
+A subclass brings the fixture `store`, and `stores`: two on one database where two may write, else the same one twice.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import pytest
 
-from bot.domain.approvals import Answer, Group, Outcome
-from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
+from bot.domain.approvals import Answer, Group, Outcome, Prompt, Subject, Vote
+from bot.domain.changes import OVERTAKEN, Amendment, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.requests import Actor, Payload, Plan
@@ -32,6 +36,7 @@ from tests.contract.samples import (
     step,
 )
 
+Pair: TypeAlias = tuple[Store, Store]
 A_MINUTE_AGO = at(seconds=-60)
 PLAN = Plan(
     provider="sestek",
@@ -127,6 +132,12 @@ async def stored(store: Store, key: str) -> Notice:
     notice = await store.notice(key)
     assert notice is not None
     return notice
+
+
+def voted(prompt: Prompt, actor: Actor) -> Amendment:
+    """One approval more."""
+    vote = Vote(actor=actor, at=NOW, seat=actor.user)
+    return Amendment(writes=(replace(prompt, votes=(*prompt.votes, vote), version=prompt.version + 1),))
 
 
 class Requests:
@@ -585,6 +596,95 @@ class Prompts:
         assert await store.open_prompts() == [a_prompt("p2")]
 
 
+class AtOnce:
+    """Two processes on one database, each with a store of its own (`stores`; one twice, where only one may write)."""
+
+    async def test_of_two_votes_at_one_moment_none_writes_over_the_other(self, stores: Pair) -> None:
+        """Both read a prompt without votes: one is kept, the other has to be given again upon it."""
+        left, right = stores
+        prompt = a_prompt()
+        await left.request(birth(a_job(), opens=[prompt]), same_since=NOW, is_exclusive=False)
+        outcomes = await asyncio.gather(left.amend(voted(prompt, ADA)), right.amend(voted(prompt, BORA)))
+        assert sorted(outcomes) == [False, True]
+        read = await right.prompt("p1")
+        assert read is not None
+        assert len(read.votes) == 1
+        assert await right.amend(voted(read, BORA if outcomes[0] else ADA))
+        kept = await left.prompt("p1")
+        assert kept is not None
+        assert {vote.actor for vote in kept.votes} == {ADA, BORA}
+
+    async def test_a_vote_does_not_open_again_what_was_decided(self, stores: Pair) -> None:
+        """An answer with its move, a vote and a reminder at one moment: one is first, the others leave no trace."""
+        left, right = stores
+        prompt, job = a_prompt(), a_job(state=JobState.OFFERED)
+        await left.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        reminded = replace(prompt, version=2, reminders=1)
+        [is_moved], is_voted, is_reminded = await asyncio.gather(
+            left.apply([step(job, Event.PROMOTE, closes=(answered(prompt),), notices=(a_notice("moved"),))]),
+            right.amend(replace(voted(prompt, ADA), notices=(a_notice("voted"),))),
+            right.amend(Amendment(writes=(reminded,), notices=(a_notice("reminded"),))),
+        )
+        assert [is_moved, is_voted, is_reminded].count(True) == 1
+        told_of = {"moved": is_moved, "voted": is_voted, "reminded": is_reminded}
+        assert {key: await left.notice(key) is not None for key in told_of} == told_of
+        assert (await found(right)).state is (JobState.PROMOTING if is_moved else JobState.OFFERED)
+
+    async def test_of_an_answer_and_an_end_at_one_moment_one_holds(self, stores: Pair) -> None:
+        """Approved by one process and expired by another: the job makes one of the two moves."""
+        left, right = stores
+        prompt, job = a_prompt(), a_job(state=JobState.OFFERED)
+        await left.request(birth(job, opens=[prompt]), same_since=NOW, is_exclusive=False)
+        expired = replace(prompt, outcome=Outcome.EXPIRED, closed_at=NOW, version=2)
+        outcomes = await asyncio.gather(
+            left.apply([step(job, Event.PROMOTE, closes=(answered(prompt),))]),
+            right.apply([step(job, Event.EXPIRE, closes=(expired,))]),
+        )
+        assert sorted(outcomes) == [[False], [True]]
+        assert len(await left.transitions("j1")) == 2
+        assert (await found(right)).state is (JobState.PROMOTING if outcomes[0] == [True] else JobState.EXPIRED)
+
+    async def test_of_several_who_ask_at_one_moment_one_does(self, stores: Pair) -> None:
+        """Two open questions on one thing could be answered differently."""
+        left, right = stores
+        job = await keep(left, a_job(state=JobState.RUNNING))
+        changes = [replace(bookkeeping(job, opens=(a_prompt(f"p{one}"),)), asks_once=True) for one in range(6)]
+        outcomes = await asyncio.gather(*((left, right)[one % 2].apply([changes[one]]) for one in range(6)))
+        assert sorted(outcomes) == [[False]] * 5 + [[True]]
+        [prompt] = await right.open_prompts()
+        await left.apply([bookkeeping(job, closes=(answered(prompt),))])
+        assert await right.apply([replace(bookkeeping(job, opens=(a_prompt("p9"),)), asks_once=True)]) == [True]
+        other = replace(bookkeeping(job, opens=(a_prompt("p10", subject=Subject.CANCEL),)), asks_once=True)
+        assert await right.apply([other]) == [True]
+
+    async def test_no_job_is_handed_to_two_processes(self, stores: Pair) -> None:
+        """Neither is one forgotten between them."""
+        for number in range(30):
+            await keep(stores[0], a_job(f"j{number}", JobState.PROMOTING))
+        claims = [stores[one % 2].claim_due(Work.PROMOTE, NOW, at(minutes=1), 4) for one in range(12)]
+        claimed = [job.id for jobs in await asyncio.gather(*claims) for job in jobs]
+        assert sorted(claimed) == sorted(f"j{number}" for number in range(30))
+
+    async def test_no_message_is_handed_to_two_processes(self, stores: Pair) -> None:
+        """It would be posted twice."""
+        await told(stores[0], *(a_notice(f"n{number}", f"lane {number}") for number in range(30)))
+        takes = await asyncio.gather(*(stores[one % 2].take_notices(NOW, 7) for one in range(8)))
+        assert sorted(one.key for batch in takes for one in batch) == sorted(f"n{number}" for number in range(30))
+
+    async def test_one_click_delivered_to_two_processes_is_kept_once(self, stores: Pair) -> None:
+        """Slack delivers to another connection what it thinks was lost on the first."""
+        kept = await asyncio.gather(*(stores[one % 2].keep_click(a_click(f"c{one}")) for one in range(6)))
+        assert sorted(kept) == [False] * 5 + [True]
+        [click] = await stores[0].kept_clicks()
+        assert click.id == f"c{kept.index(True)}"
+
+    async def test_one_delivery_to_two_processes_makes_one_job(self, stores: Pair) -> None:
+        """The key is unique over all processes."""
+        answers = await asyncio.gather(*(ask(stores[one % 2], "k1", f"j{one}") for one in range(8)))
+        assert len({answer.job.id for answer in answers}) == 1
+        assert len(await stores[1].jobs(JobFilter(), limit=100)) == 1
+
+
 class Outbox:
     """What is to be told is told in order, once, and never in two attempts at one time."""
 
@@ -842,8 +942,8 @@ class Waiting:
         """Impatience is not a second answer: the first of each person counts, in the order of clicking."""
         first = a_click("c9", reason="because “ü”", url="https://hooks.example/1")
         other, elsewhere = a_click("c1", actor=ADA), a_click("c2", "p2")
-        for click in (first, other, elsewhere, a_click("c3"), replace(first, answer=Answer.REJECT)):
-            await store.keep_click(click)
+        clicks = (first, other, elsewhere, a_click("c3"), replace(first, answer=Answer.REJECT))
+        assert [await store.keep_click(click) for click in clicks] == [True, True, True, False, False]
         assert await store.kept_clicks() == [first, other, elsewhere]
 
     async def test_a_click_that_was_decided_is_gone(self, store: Store) -> None:
@@ -1105,5 +1205,7 @@ class History:
         assert ids(await store.jobs(JobFilter())) == ["j2", "j1", "j0"]
 
 
-class StoreContract(Requests, Urls, Due, Moves, Prompts, Outbox, Redraws, Held, Undelivered, Waiting, Known, History):
+class StoreContract(
+    Requests, Urls, Due, Moves, Prompts, AtOnce, Outbox, Redraws, Held, Undelivered, Waiting, Known, History
+):
     """All of it, for a subclass whose name begins with Test."""

@@ -62,6 +62,12 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
         yield store
 
 
+@pytest.fixture
+def stores(store: SqliteStore) -> tuple[SqliteStore, SqliteStore]:
+    """The same one twice: a second process that writes to the file is refused."""
+    return store, store
+
+
 class TestSqliteStore(StoreContract, AuditContract):
     """The contract, on a file."""
 
