@@ -369,4 +369,5 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 def _warn(settings: Settings) -> None:
     if not settings.approvals.approvers:
-        log.warning("nobody may approve a switch: %s is empty", variable("approvals", "approvers"))
+        where = "what no rule of the policy file fits" if settings.policy_file else "a switch"
+        log.warning("nobody may approve %s: %s is empty", where, variable("approvals", "approvers"))

@@ -7,6 +7,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.app import SLACK_FAILURES, open_store, slack_client, utc_now
 from bot.errors import ConfigurationError, StoreError
+from bot.policy_file import load_policy
 from bot.ports import Undelivered
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
@@ -48,9 +49,26 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_folder
     is_there = folder.is_dir()
     yield Finding(what="data folder", says=f"{folder}{'' if is_there else ' does not exist'}", is_bad=not is_there)
-    approvers = settings.approvals.approvers
-    empty = f"{variable('approvals', 'approvers')} is empty: nobody may approve a switch"
-    yield Finding(what="approvers", says=", ".join(approvers) or empty, is_bad=not approvers)
+    yield _approvers(settings)
+    yield _policy(settings)
+
+
+def _approvers(settings: Settings) -> Finding:
+    """Without them, all that may be approved is what a policy file says."""
+    approvers, has_file = settings.approvals.approvers, settings.policy_file is not None
+    nobody = f"{variable('approvals', 'approvers')} is empty: nobody may approve "
+    empty = nobody + ("what no rule of the policy file fits" if has_file else "a switch")
+    return Finding(what="approvers", says=", ".join(approvers) or empty, is_bad=not approvers and not has_file)
+
+
+def _policy(settings: Settings) -> Finding:
+    try:
+        policy = load_policy(settings)
+    except ConfigurationError as error:
+        return Finding(what="policy", says=str(error), is_bad=True)
+    rules = dict.fromkeys(clause.rule.name for clause in policy.clauses if clause.line)
+    says = f"{policy.source}: {len(rules)} rules" if policy.source else "no policy file; the settings decide"
+    return Finding(what="policy", says=says)
 
 
 async def _database(settings: Settings) -> list[Finding]:

@@ -87,6 +87,19 @@ def test_the_doctor_says_what_lacks_and_ends_badly(tmp_path: Path) -> None:
         assert part in ran.stdout
 
 
+def test_the_doctor_reads_the_policy_file(tmp_path: Path) -> None:
+    """A mistake in it is told with its line, before a bot refuses to start because of it."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rule]]\nname = "two"\naprove = ["U0BORA0001"]\n', "utf-8")
+    broken = switchyard(tmp_path, "doctor", SWITCHYARD_APPROVALS__POLICY=str(policy))
+    assert "PROBLEM  policy:" in broken.stdout
+    assert "line 3" in broken.stdout
+    policy.write_text('[[rule]]\nname = "two"\napprove = ["U0BORA0001"]\n', "utf-8")
+    read = switchyard(tmp_path, "doctor", SWITCHYARD_APPROVALS__POLICY=str(policy))
+    assert "ok       policy: policy.toml: 1 rules" in read.stdout
+    assert "ok       approvers:" in read.stdout
+
+
 async def test_the_shell_reads_beside_a_running_bot_and_a_second_bot_is_refused(tmp_path: Path) -> None:
     """Only a second process that writes is refused; reading the history disturbs nobody."""
     async with lab(tmp_path) as here:

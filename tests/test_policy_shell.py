@@ -83,4 +83,4 @@ def test_the_commands_tell_and_end_as_scripts_expect(tmp_path: Path) -> None:
     right = switchyard(tmp_path, *words, **environ)
     assert right.returncode == 0, right.stderr
     assert right.stdout.startswith("The rule “production” decides (policy.toml line 2).")
-    assert "U0BORA0001 may approve it: U0BORA0001 is named as an approver." in right.stdout
+    assert "U0BORA0001 may approve it: U0BORA0001 is named." in right.stdout

@@ -226,8 +226,7 @@ def _sits(seat: str, actor: Actor, allowed: Sequence[str], known: Mapping[str, G
     """Is the holder of this seat among those who are allowed, by name or through a group?"""
     as_whom = f"<@{actor.user}>" if seat == actor.user else f"<@{actor.user}> stands in for <@{seat}>, who"
     if seat in allowed and seat not in groups_in(allowed):
-        how = "is named" if seat == actor.user else "is named and absent"
-        return Verdict(standing=Standing.ALLOWED, why=f"{as_whom} {how} as an approver.", seat=seat)
+        return Verdict(standing=Standing.ALLOWED, why=f"{as_whom} is named.", seat=seat)
     return _through_group(seat, as_whom, [known.get(id_, Group(id=id_)) for id_ in groups_in(allowed)], now)
 
 

@@ -43,7 +43,8 @@ async def denied(deps: Deps, actor: Actor, why: str, *, job_id: str = "", **fact
 async def note_policy(deps: Deps) -> None:
     """Put the rules in force on record, with all that they say, if they are not those of the last such row."""
     rules = plain(deps.policy)
-    seen, last = digest(rules), await deps.store.latest(AuditKind.POLICY)
+    # The policy's own digest knows nothing of lines: a comment more is no other policy.
+    seen, last = deps.policy.digest or digest(rules), await deps.store.latest(AuditKind.POLICY)
     if last is None or last.told().get("rules_digest") != seen:
         facts = {"rules_digest": seen, "rules": rules}
         await deps.store.record([Record(at=deps.now(), kind=AuditKind.POLICY, facts=facts)])

@@ -57,7 +57,7 @@ def test_everything_that_a_rule_demands_is_said() -> None:
         "In SOPS are 1 person, read 2026-06-28 12:00:00Z.",
         "In CROOM are 2 people, read 2026-06-28 12:00:00Z; since then it cannot be read.",
         "UBORA may not ask for it: no name, no group and no absence of somebody else gives them the right.",
-        "UBORA may approve it: UBORA is named as an approver.",
+        "UBORA may approve it: UBORA is named.",
     ]
 
 
@@ -76,8 +76,8 @@ def test_what_no_rule_of_the_file_fits_is_decided_by_the_settings() -> None:
     ("user", "requester", "sentence"),
     [
         (CHIE, "", "UCHIE may approve it: UCHIE is in SOPS."),
-        (DAN, "", "UDAN may approve it after 36 hours, not before: UDAN is named as an approver."),
-        (EVE, "", "UEVE may approve it: UEVE stands in for UBORA, who is named and absent as an approver."),
+        (DAN, "", "UDAN may approve it after 36 hours, not before: UDAN is named."),
+        (EVE, "", "UEVE may approve it: UEVE stands in for UBORA, who is named."),
         (ADA, "", "UADA may not approve it: no name, no group and no absence of somebody else gives them the right."),
         (BORA, BORA, "UBORA may not approve it: who asked does not count."),
         (EVE, BORA, "UEVE may not approve it: no name, no group and no absence of somebody else gives them the right."),
