@@ -357,3 +357,29 @@ def test_results_lie_beside_the_spool(files: DataFolder, spool: Path) -> None:
     assert target == spool.parent / "results" / "jabc234"
     target.write_bytes(b"result")
     assert files.result("jabc234").read_bytes() == b"result"
+
+
+class TestKept:
+    """A file of an earlier training is taken from the spool, if it is still what it was."""
+
+    def test_it_is_the_same_file_under_any_name(self, files: DataFolder, data: Path) -> None:
+        """What is sent again are the bytes of then, whatever the data folder holds now."""
+        put(data, "churn.csv")
+        copied = files.copy("data", "churn.csv")
+        put(data, "churn.csv", content=b"other")
+        kept = files.kept("data", "churn.csv", copied.sha256)
+        assert kept == copied
+        assert kept.path.read_bytes() == b"a,b\n1,2\n"
+
+    def test_one_that_is_gone_is_refused(self, files: DataFolder) -> None:
+        """The sentence names the file."""
+        with pytest.raises(DataError, match=r"`churn\.csv`, is not kept here any more"):
+            files.kept("data", "churn.csv", "ab" * 32)
+
+    def test_one_that_was_changed_is_refused(self, files: DataFolder, data: Path) -> None:
+        """Its checksum is taken anew."""
+        put(data, "churn.csv")
+        copied = files.copy("data", "churn.csv")
+        copied.path.write_bytes(b"spoiled")
+        with pytest.raises(DataError, match="is not what it was"):
+            files.kept("data", "churn.csv", copied.sha256)

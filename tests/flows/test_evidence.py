@@ -16,6 +16,7 @@ from bot.usecases.retrain import Wish, retrain
 from sandbox.slack.workspace import Message
 from sandbox.world import DATA
 from tests.flows.lab import Lab, buttons_of, data_folder, lab, shown
+from tests.flows.test_policy import TWO, under
 
 SWITCH = "May the trained model go live?"
 BACK = "Retrain with the previous data"
@@ -87,6 +88,16 @@ async def test_sony_old_and_new_stand_side_by_side(tmp_path: Path) -> None:
         assert re.search(r"\*Balance of churned\* no \d+, yes \d+ → no \d+, yes \d+", text)
         assert re.search(r"\*Training took\* \d+ s( → \d+ s|, as before)", text)
         assert "*Scores* none: Sony Easy Predictive Analytics gives no scores" in text
+
+
+async def test_all_who_approved_the_last_switch_are_named(tmp_path: Path) -> None:
+    """Where several approvals were needed, the next approver reads all the names."""
+    async with under(TWO, tmp_path) as here:
+        prompt = await offered(here)
+        await here.press(prompt, "Approve", "dan")
+        await here.press(await here.changed(prompt, "1 of 2 approvals"), "Approve", "bora")
+        await here.reaches(JobState.LIVE)
+        assert "approved by <@U0DAN00001>, <@U0BORA0001>" in shown(await offered(here, who="chie"))
 
 
 async def test_decthings_metrics_are_compared(tmp_path: Path) -> None:

@@ -253,6 +253,24 @@ def test_two_tables_become_one_zip(spool: Path) -> None:
     assert payload.facts["Evaluation"].startswith("judge.csv, ")
 
 
+def test_the_balance_of_columns_with_few_values_is_counted(spool: Path) -> None:
+    """Two to five values make a balance, in the order of the values; ids, numbers and constants make none."""
+    lines = [f"{number},same,{'ab'[number % 2]},{number % 6},{'' if number % 4 else 'x'}" for number in range(120)]
+    facts = prepared(spool, "\n".join(["id,constant,label,six,some", *lines])).facts
+    assert facts["Balance of label"] == "a 60, b 60"
+    assert facts["Balance of some"] == "empty 90, x 30"
+    assert facts["Empty cells"] == "15 %"
+    assert {key for key in facts if key.startswith("Balance")} == {"Balance of label", "Balance of some"}
+
+
+def test_the_balance_of_a_long_table_counts_every_row(spool: Path) -> None:
+    """A long table is counted to its end, and a value too many in a late row takes the balance away."""
+    lines = [f"{number},{'yes' if number % 4 else 'no'},{number % 2}" for number in range(3000)]
+    assert prepared(spool, "\n".join(["id,label,bit", *lines])).facts["Balance of label"] == "no 750, yes 2,250"
+    late = [*lines, *(f"9,late{number},1" for number in range(5))]
+    assert "Balance of label" not in prepared(spool, "\n".join(["id,label,bit", *late])).facts
+
+
 def test_equal_files_make_an_equal_zip(spool: Path) -> None:
     """Order and times are fixed, so that a second check of the same files plans the same upload."""
     first = prepared(spool, rows(), evaluation=rows(10).encode())
