@@ -123,6 +123,21 @@ async def test_a_thread_opens_beside_the_channel_and_by_its_address(page: Page, 
     await expect(thread).to_be_hidden()
 
 
+async def test_a_file_in_a_thread_opens_for_members(page: Page, bot: CardBot) -> None:
+    """It is shown with its size below the card, and its bytes come to the person whose screen this is."""
+    await bot.post_card("trained")
+    await bot.client.files_upload_v2(
+        channel=TRAININGS, thread_ts=bot.card_ts, content="a result", filename="result.zip", initial_comment="left"
+    )
+    await page.get_by_role("button", name="1 reply").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    file = thread.get_by_role("link", name="result.zip")
+    await expect(file).to_contain_text("8 bytes")
+    address = await file.get_attribute("href")
+    reply = await page.request.get(f"{bot.slack.base_url}{address}")
+    assert (reply.status, await reply.body()) == (200, b"a result")
+
+
 async def test_slash_commands_are_refused_in_threads(page: Page, bot: CardBot) -> None:
     """Slack supports no app's commands in threads, and says so there."""
     await bot.post_card("running")
