@@ -761,6 +761,16 @@ class Outbox:
         await store.put_back(again, try_at=at(seconds=60), in_doubt=in_doubt, error="")
         assert (await take(store, at(seconds=60))).first_tried_at == NOW
 
+    async def test_what_a_delivery_writes_down_is_there_when_it_is_tried_again(self, store: Store) -> None:
+        """The id of a file that was sent outlives the process that sent it; nothing else of the notice changes."""
+        await told(store, a_notice("n", kind=NoticeKind.FILE, body={"size": 3}))
+        sent = await take(store)
+        await store.keep_body(replace(sent, body={**sent.body, "file_id": "F1"}, error="not written"))
+        await store.resume(at(seconds=5))
+        again = await take(store, at(seconds=5))
+        assert again.body == {"size": 3, "file_id": "F1"}
+        assert (again.in_doubt, again.error) == (True, "")
+
     async def test_after_a_restart_what_was_under_way_is_in_doubt(self, store: Store) -> None:
         """The former process may have posted it: it is handed out again, to be looked up."""
         await told(store, a_notice("n"), a_notice("waiting", "b", try_at=at(seconds=1)))
