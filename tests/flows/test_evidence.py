@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def card_of(here: Lab, job: Job) -> Message:
     """The card as it stands."""
     found = [one for one in here.cards() if f"Training `{job.id}`" in shown(one)]
     return found[0]
+
+
+def trains_with_data_of(former: Job) -> Callable[[Job], bool]:
+    return lambda one: one.request.kept_from == former.id
 
 
 def later_data(tmp_path: Path) -> Path:
@@ -328,6 +333,22 @@ async def test_a_spoiled_copy_is_not_sent(tmp_path: Path) -> None:
         failed = await here.reaches(JobState.FAILED)
         assert "is not what it was" in shown(card_of(here, failed))
         assert here.starts() == 2
+
+
+async def test_what_is_kept_is_the_data_of_what_served_before_this_switch(tmp_path: Path) -> None:
+    """Each switch has its own way back: an older card leads further back than the newest."""
+    async with lab(tmp_path, data=later_data(tmp_path)) as here:
+        first = await switched(here)
+        second = await switched(here, "/train sony churn data=new.csv", who="bora")
+        third = await switched(here, who="chie", by="bora")
+        for newer, older in ((third, second), (second, first)):
+            await here.press(card_of(here, newer), BACK, "ada")
+            again = await here.job(trains_with_data_of(older))
+            assert older.plan is not None
+            assert older.plan.payload is not None
+            assert again.request.kept == {"data": older.plan.payload.sha256}
+        await here.all_reach(JobState.OFFERED, *ENDED)
+        assert here.starts() == 5
 
 
 async def test_the_first_switch_has_no_way_back(tmp_path: Path) -> None:
