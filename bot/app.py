@@ -260,6 +260,8 @@ def _ticks(deps: Callable[[], Deps], policies: PolicyWatch, pulse: Pulse) -> dic
         news = await policies.look()
         if news is not None:
             await tell_policy(deps, news.sentence())
+            # Who may decide what has changed, and with it what waits for whom.
+            await deps.store.draw_homes(deps.now())
 
     def bound(name: str, tick: Callable[[Deps], Any]) -> Tick:
         async def run() -> None:

@@ -11,7 +11,7 @@ from bot.domain.approvals import Answer, Group, Prompt
 from bot.domain.arguments import Arguments, DataRule
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
-from bot.domain.contents import Content
+from bot.domain.contents import Content, HomePage
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
 from bot.domain.pace import Pace
@@ -260,6 +260,37 @@ class Inquiry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What is kept of somebody's Home tab: when it was opened last, and the answer to what was pressed there since.
+
+    `shown` stands for what was published last, "" where that is not known. `is_shut`: pressed by somebody who was not
+    let in, who is told that and nothing else.
+    """
+
+    actor: Actor
+    opened_at: datetime
+    said: Say | None = None
+    said_at: datetime | None = None
+    is_shut: bool = False
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What somebody's Home is made of, read at one moment. The counts are of all, the lists hold the first.
+
+    `asked` are all open questions, oldest first; `mine` and `others` live, newest first; `ended` the last ones first.
+    """
+
+    asked: tuple[tuple[Prompt, Job], ...] = ()
+    mine: tuple[Job, ...] = ()
+    mine_count: int = 0
+    others: tuple[Job, ...] = ()
+    others_count: int = 0
+    ended: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """How much one person may have and ask: living trainings, and commands a minute. None is no limit."""
 
@@ -382,6 +413,20 @@ class Store(Protocol):
     async def touch(self) -> None:
         """Write something that nobody reads: only a commit shows that the disk takes one."""
 
+    async def keep_visit(self, visit: Visit, notice: Notice) -> None:
+        """Somebody opened the Home tab or pressed something there; `notice` draws it."""
+
+    async def visit(self, user: str) -> Visit | None: ...
+
+    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int) -> Overview:
+        """At most so many of each list, of the workspace of this person."""
+
+    async def published(self, notice: Notice, shown: str) -> None:
+        """A Home tab was drawn; `shown` stands for what it shows."""
+
+    async def draw_homes(self, now: datetime) -> None:
+        """Have those Home tabs drawn again that were opened lately. A change that draws anything does so by itself."""
+
     async def record(self, records: Sequence[Record]) -> None:
         """Append to the audit log what no change brings by itself. A store that only reads leaves it to the writer."""
 
@@ -426,6 +471,9 @@ class Messenger(Protocol):
 
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Json]] = ()) -> None:
         """Answer a command or click through its response_url; `shown` is what the edge has rendered already."""
+
+    async def publish(self, user: str, page: HomePage, *, unless: str = "") -> str:
+        """Show a page on somebody's Home tab; what stands for it. Nothing is sent where that is `unless` already."""
 
     async def upload(self, name: str, file: Path, size: int) -> str:
         """Send a file's bytes; the file's id. Nobody sees it before `share`, so it may be sent again."""

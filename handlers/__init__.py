@@ -10,6 +10,7 @@ from bot.domain.changes import Say
 from bot.ports import Deps
 from bot.usecases.groups import forget_members
 from bot.usecases.place import joined
+from handlers import home
 from handlers.commands import jobs, status, train
 from handlers.forms.reason import press_or_ask, submit_reason
 from handlers.guard import Ack, answer_click, answer_command, answer_form
@@ -54,7 +55,10 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
             # Something else than one of our buttons was touched.
             await ack()
             return
-        await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
+        if payload.is_at_home:
+            await home.answer_press(deps, ack, door, payload, lambda: press_or_ask(deps, app.client, payload))
+        else:
+            await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
 
     async def on_submission(ack: Ack, body: dict[str, Any]) -> None:
         await answer_form(ack, lambda: _submit(deps, door, body))
@@ -88,6 +92,13 @@ def _register_events(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
             await forget_members(deps, str(event.get("subteam_id", "")))
         await ack()
 
+    async def on_home_opened(ack: Ack, event: dict[str, Any], context: dict[str, Any]) -> None:
+        own, origin = await door.require(), _origin(context)
+        if own.serves(origin):
+            await home.opened(deps, event, origin)
+        await ack()
+
+    app.event(SlackEvent.APP_HOME_OPENED.value)(on_home_opened)
     app.event(SlackEvent.MEMBER_JOINED_CHANNEL.value)(on_joined)
     app.event(SlackEvent.SUBTEAM_MEMBERS_CHANGED.value)(on_members_changed)
 

@@ -73,6 +73,7 @@ class Callback(StrEnum):
 class SlackEvent(StrEnum):
     """What Slack tells the bot without being asked."""
 
+    APP_HOME_OPENED = "app_home_opened"  # somebody looks at the Home tab, which is drawn then
     MEMBER_JOINED_CHANNEL = "member_joined_channel"  # the bot was invited: what was held there goes on
     SUBTEAM_MEMBERS_CHANGED = "subteam_members_changed"  # a group of approvers has other members
 
@@ -91,6 +92,7 @@ METHODS = (
     "files.info",
     "usergroups.users.list",
     "views.open",
+    "views.publish",
 )
 """Every method of the Web API that is called."""
 

@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.changes import Say
-from bot.domain.contents import Content
+from bot.domain.contents import Content, HomePage
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
 from handlers.ids import NOTICE
@@ -30,6 +30,7 @@ from handlers.uploads import Transport, Uploads
 from handlers.views import blocks
 from handlers.views.blocks import Message
 from handlers.views.cards import render
+from handlers.views.home import home, mark_of
 
 log = logging.getLogger(__name__)
 
@@ -208,6 +209,20 @@ class SlackMessenger:
             raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
         if response.status_code != 200:
             raise MessengerError(f"Slack does not take the answer any more (HTTP {response.status_code}).")
+
+    async def publish(self, user: str, page: HomePage, *, unless: str = "") -> str:
+        view = home(page)
+        mark = mark_of(view)
+        if mark != unless:
+            await self._publish(user, view)
+        return mark
+
+    async def _publish(self, user: str, view: dict[str, Any]) -> None:
+        try:
+            await self._call(("views.publish", ""), lambda: self._client.views_publish(user_id=user, view=view))
+        except AmbiguousSendError as error:
+            # The same page twice is the same page.
+            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def upload(self, name: str, file: Path, size: int) -> str:
         return await self._uploads.upload(name, file, size)

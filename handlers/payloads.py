@@ -56,8 +56,12 @@ class _Pressed(_Payload):
     value: str = ""
 
 
+class _Surface(_Payload):
+    type: str = ""
+
+
 class ActionPayload(_Payload):
-    """A click on a button of a message."""
+    """A click on a button of a message or of the Home tab."""
 
     user: _Id
     team: _Team | None = None
@@ -65,7 +69,13 @@ class ActionPayload(_Payload):
     channel: _Id | None = None
     trigger_id: str = ""
     response_url: str = ""
+    view: _Surface | None = None
     actions: list[_Pressed] = Field(min_length=1)
+
+    @property
+    def is_at_home(self) -> bool:
+        """Pressed on the Home tab, where there is neither a conversation nor a response_url."""
+        return self.view is not None and self.view.type == "home"
 
     @property
     def pressed(self) -> _Pressed:

@@ -47,6 +47,15 @@ def m004_asks_of_a_minute(db: Database) -> None:
     db.execute("CREATE INDEX asks_user ON asks (user, at)")
 
 
+@migrations()
+def m005_homes(db: Database) -> None:
+    """Who opened the Home tab when, and the ways to what it shows in a long history."""
+    db.execute("CREATE TABLE homes (user TEXT PRIMARY KEY, opened_at INTEGER NOT NULL, visit TEXT NOT NULL)")
+    db.execute("CREATE INDEX homes_opened ON homes (opened_at)")
+    db.execute("CREATE INDEX jobs_states ON jobs (state, team, user, created_at)")
+    db.execute("CREATE INDEX jobs_moved ON jobs (state_at)")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
 from bot.ports import Undelivered
+from storage import homes
 from storage.rows import dump_json, notice_row, readable, to_ms, to_notice, to_undelivered
 from storage.statements import first, insert, rows, update
 
@@ -22,10 +23,25 @@ def times(now: datetime) -> dict[str, int | None]:
 
 
 def add(db: Database, notice: Notice) -> None:
-    """Put a notice in; one whose key is known stays as it was, a redraw that would be drawn anyway is left out."""
-    if notice.kind is NoticeKind.REDRAW and _will_be_drawn(db, notice):
-        return
-    insert(db, "notices", notice_row(notice), or_ignore=True)
+    """Put a notice in; one whose key is known stays as it was, a redraw that would be drawn anyway is left out.
+
+    What changes a card or a question changes the Home tabs that show it.
+    """
+    if notice.kind in homes.DRAWN_BY:
+        for drawn in homes.redraws(db, notice):
+            _add_home(db, drawn)
+    if notice.kind is NoticeKind.HOME:
+        _add_home(db, notice)
+    elif notice.kind is not NoticeKind.REDRAW or not _will_be_drawn(db, notice):
+        insert(db, "notices", notice_row(notice), or_ignore=True)
+
+
+def _add_home(db: Database, notice: Notice) -> None:
+    """One that waits untaken is rendered with what holds by then; it goes out at the earlier of both times."""
+    waits = "kind = 'home' AND lane = :lane AND state = 'pending' AND taken_at IS NULL"
+    sooner = f"UPDATE notices SET try_at = min(try_at, :at) WHERE {waits}"
+    if not db.execute(sooner, {"at": to_ms(notice.try_at), "lane": notice.lane}).rowcount:
+        insert(db, "notices", notice_row(notice), or_ignore=True)
 
 
 def _will_be_drawn(db: Database, redraw: Notice) -> bool:
@@ -65,7 +81,10 @@ def find(db: Database, key: str) -> Notice | None:
 
 
 def end(db: Database, notice: Notice, state: str, **columns: Any) -> None:
-    """A notice is sent or dropped. What only its reader should see is not kept."""
+    """A notice is sent or dropped. What only its reader should see is not kept, nor that a Home tab was drawn."""
+    if notice.kind is NoticeKind.HOME and state == "sent":
+        db.execute("DELETE FROM notices WHERE id = :id", {"id": notice.id})
+        return
     body = {"body": "{}"} if notice.kind is NoticeKind.TOLD else {}
     update(
         db, "notices", {"state": state, "taken_at": None, "in_doubt": 0, **body, **columns}, "id = :id", id=notice.id

@@ -16,7 +16,7 @@ from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
-from bot.ports import Asked, Click, Inquiry, Undelivered
+from bot.ports import Asked, Click, Inquiry, Undelivered, Visit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -28,6 +28,7 @@ PROMPT = TypeAdapter(Prompt)
 CLICK = TypeAdapter(Click)
 HEALTH = TypeAdapter(ServiceHealth)
 INQUIRY = TypeAdapter(Inquiry)
+VISIT = TypeAdapter(Visit)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
@@ -236,6 +237,15 @@ def inquiry_row(inquiry: Inquiry) -> dict[str, Any]:
 def to_inquiry(row: Row) -> Inquiry:
     with _reading(f"Question {row['id']} to a service", row):
         return INQUIRY.validate_json(row["inquiry"])
+
+
+def visit_row(visit: Visit) -> dict[str, Any]:
+    return {"user": visit.actor.user, "opened_at": to_ms(visit.opened_at), "visit": dump(VISIT, visit)}
+
+
+def to_visit(row: Row) -> Visit:
+    with _reading(f"The Home tab of {row['user']}", row):
+        return VISIT.validate_json(row["visit"])
 
 
 def health_row(health: ServiceHealth) -> dict[str, Any]:

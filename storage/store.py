@@ -13,10 +13,10 @@ from bot.domain.audit import Anchor, AuditKind, Entry, Record, may_switch, recor
 from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Job, JobState, Transition
-from bot.domain.requests import TrainRequest
+from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
-from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Undelivered, Work
-from storage import asks, audit, outbox
+from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Overview, Undelivered, Visit, Work
+from storage import asks, audit, homes, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -211,7 +211,12 @@ class SqliteStore:
         return {row["id"]: to_group(row) for row in found if row["id"] in ids}
 
     async def save_group(self, group: Group) -> None:
-        await self._write(lambda db: put(db, "groups", group_row(group)))
+        def work(db: Database) -> None:
+            put(db, "groups", group_row(group))
+            # Who is in a group decides what waits for whom.
+            _add_all(db, homes.drawings(db, group.read_at) if group.read_at else [])
+
+        await self._write(work)
 
     # -- services ----------------------------------------------------------------------------------------------------
 
@@ -339,6 +344,32 @@ class SqliteStore:
             return outbox.forget_told(db, before)
 
         return await self._write(work)
+
+    # -- the Home tabs -----------------------------------------------------------------------------------------------
+
+    async def keep_visit(self, visit: Visit, notice: Notice) -> None:
+        def work(db: Database) -> None:
+            homes.keep(db, visit)
+            outbox.add(db, notice)
+
+        await self._write(work)
+
+    async def visit(self, user: str) -> Visit | None:
+        return await self._read(lambda db: homes.find(db, user))
+
+    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int) -> Overview:
+        limits = {"mine": mine, "others": others, "ended": ended}
+        return await self._read(lambda db: homes.overview(db, actor, limits))
+
+    async def published(self, notice: Notice, shown: str) -> None:
+        def work(db: Database) -> None:
+            homes.note_shown(db, str(notice.body["user"]), shown)
+            outbox.end(db, notice, "sent")
+
+        await self._write(work)
+
+    async def draw_homes(self, now: datetime) -> None:
+        await self._write(lambda db: _add_all(db, homes.drawings(db, now)))
 
     async def touch(self) -> None:
         await self._write(lambda db: db.execute("PRAGMA user_version = 1"))

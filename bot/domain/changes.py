@@ -11,7 +11,7 @@ from bot.domain.requests import Json
 
 
 class NoticeKind(StrEnum):
-    """What a message is. All but REDRAW and TOLD are posted once into a conversation."""
+    """What a message is. All but REDRAW, TOLD and HOME are posted once into a conversation."""
 
     CARD = "card"  # the one card of a job
     LINE = "line"  # a line in the card's thread
@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     HEALTH = "health"  # a service went away or came back; belongs to no job
     REDRAW = "redraw"  # an edit of a message that was posted before
     TOLD = "told"  # an answer that only one person sees, through a response_url
+    HOME = "home"  # somebody's Home tab is to be drawn; two of them are one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """What a message shows, as values: the edge turns them into Slack's blocks at the moment of sending."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from bot.domain.approvals import Prompt
-from bot.domain.changes import Button
+from bot.domain.changes import Button, Say
 from bot.domain.jobs import Job, Transition
 
 
@@ -74,6 +75,45 @@ class Note:
     """A plain sentence."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An open question on somebody's Home. `checking` are the groups to read before it is known who decides it.
+
+    `may_withdraw`: this person is the one who asked.
+    """
+
+    question: Question
+    checking: tuple[str, ...] = ()
+    may_withdraw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A training in a list, with what this reader can do with it."""
+
+    job: Job
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage:
+    """Somebody's Home tab. The counts are of all that there are, of which the lists hold the first.
+
+    `said` answers what was pressed here last, at `said_at`. Somebody who is not let in (`is_shut`) sees nothing else.
+    """
+
+    said: Say | None = None
+    said_at: datetime | None = None
+    is_shut: bool = False
+    waiting: tuple[Waiting, ...] = ()
+    waiting_count: int = 0
+    mine: tuple[Entry, ...] = ()
+    mine_count: int = 0
+    others: tuple[Entry, ...] = ()
+    others_count: int = 0
+    ended: tuple[Entry, ...] = ()
 
 
 Content: TypeAlias = Card | Line | Question | Reminder | Note

@@ -18,9 +18,15 @@ async def card(deps: Deps, job: Job) -> Card:
         title=title,
         last=transitions[-1] if transitions else None,
         notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
-        buttons=(*_buttons(job, powers), *await retrain_buttons(deps, job)),
+        buttons=await buttons_of(deps, job),
         result=await result_of(deps, job),
     )
+
+
+async def buttons_of(deps: Deps, job: Job) -> tuple[Button, ...]:
+    """What can be done with a job as it stands."""
+    _, powers = about(deps, job.request.provider)
+    return (*_buttons(job, powers), *await retrain_buttons(deps, job))
 
 
 async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:

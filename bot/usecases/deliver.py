@@ -14,6 +14,7 @@ from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
 from bot.usecases.cards import about, card
+from bot.usecases.home import draw_home
 from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
 from bot.usecases.share import forget_upload, give_up, share_result
@@ -86,6 +87,8 @@ async def _send(deps: Deps, notice: Notice) -> None:
         await _answer(deps, notice)
     elif notice.kind is NoticeKind.REDRAW:
         await _redraw(deps, notice)
+    elif notice.kind is NoticeKind.HOME:
+        await draw_home(deps, notice)
     elif notice.kind is NoticeKind.FILE:
         await _share(deps, notice)
     else:

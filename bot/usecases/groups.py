@@ -8,6 +8,7 @@ from bot.domain.approvals import GATES, Group, is_given_up
 from bot.errors import MessengerError
 from bot.ports import Click, Deps
 from bot.usecases.decide import Waits, decide
+from bot.usecases.home import answer_at_home
 from bot.usecases.moves import prompt_key, redraw, tell_person
 from bot.usecases.prompting import rule_of
 
@@ -89,5 +90,7 @@ async def _decide_waiting(deps: Deps, click: Click) -> None:
     if click.url:
         # Told before it is dropped: a process that dies in between tells the same once, under the same key.
         await deps.store.tell([tell_person(deps, click.url, {"text": said.text}, key=f"click:{click.id}")])
+    else:
+        await answer_at_home(deps, click.actor, said)
     await deps.store.drop_click(click.id)
     deps.nudge("deliver")

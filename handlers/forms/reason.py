@@ -13,6 +13,7 @@ from bot.domain.approvals import Answer, Outcome
 from bot.domain.changes import NOTHING, Say
 from bot.ports import Click, Deps
 from bot.usecases.decide import decide, may_answer, wants_reason
+from bot.usecases.home import answer_at_home
 from bot.usecases.moves import tell_person
 from handlers.actions import click_on, press
 from handlers.ids import Action, action_of
@@ -23,6 +24,7 @@ from handlers.views.forms import MOST_REASON, REASON, reason_form
 
 log = logging.getLogger(__name__)
 
+_LATE = "Slack did not open the form in time. Please press once more"
 VERBS = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
 
 
@@ -64,10 +66,13 @@ async def _open(
 
 async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: Answer) -> None:
     """A fresh button, seen only by who pressed, brings a fresh trigger."""
+    if payload.is_at_home:
+        await answer_at_home(deps, payload.actor, Say(text=f"{_LATE}: *{VERBS[answer]}*."))
+        return
     if not payload.response_url:
         return
     button = {"label": VERBS[answer], "action": answer.value, "value": payload.pressed.value}
-    body = {"text": "Slack did not open the form in time. Please press once more:", "buttons": [button]}
+    body = {"text": f"{_LATE}:", "buttons": [button]}
     await deps.store.tell([tell_person(deps, payload.response_url, body)])
     deps.nudge("deliver")
 
@@ -83,6 +88,9 @@ async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
         return denied or Say(text=f"Nothing was done: this answer needs a reason. Please press *{verb}* once more.")
     click = click_on(deps, carried.value, carried.answer, payload.actor, url=carried.url, reason=reason)
     said = await decide(deps, click)
+    if not carried.url:
+        # Asked for on the Home tab, where the next look goes when the form is closed.
+        await answer_at_home(deps, payload.actor, said)
     return NOTHING if await _stands(deps, click) else said
 
 

@@ -42,7 +42,7 @@ def card(content: Card) -> Message:
     shown += blocks.lines([*_said(job), *_warnings(job)])
     shown += [blocks.attachment(content.result)] if content.result else []
     last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
-    last += [blocks.buttons([_card_button(one) for one in content.buttons])] if content.buttons else []
+    last += [blocks.buttons([card_button(one) for one in content.buttons])] if content.buttons else []
     return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)
 
 
@@ -91,7 +91,8 @@ def progress_bar(percent: float) -> str:
     return f"`{'█' * full}{'░' * (_CELLS - full)}` {percent:.0f} %"
 
 
-def _card_button(one: Button) -> Block:
+def card_button(one: Button) -> Block:
+    """A button as it stands on a card: what cannot be taken back is asked once more."""
     confirm = None
     if one.action == Action.CANCEL:
         confirm = blocks.confirmation("Cancel this training?", "What has been trained so far is lost.", "Cancel it")

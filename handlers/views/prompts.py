@@ -60,8 +60,8 @@ _OUTCOMES: Mapping[Answer, str] = {
 _STYLES: Mapping[Answer, str] = {Answer.APPROVE: "primary", Answer.REJECT: "danger"}
 
 
-def question(content: Question) -> Message:
-    """A prompt with exactly what it is about; without buttons once it is closed."""
+def question(content: Question, without: frozenset[Answer] = frozenset()) -> Message:
+    """A prompt with exactly what it is about; without buttons once it is closed, and `without` some answers."""
     job, prompt = content.job, content.prompt
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
@@ -72,7 +72,7 @@ def question(content: Question) -> Message:
     shown += [blocks.attachment(content.result)] if content.result else []
     last = [
         blocks.section(foreign(content.consequence, 1500)),
-        _answers(content) if is_open else blocks.section(f"*{outcome(prompt)}*"),
+        _answers(content, without) if is_open else blocks.section(f"*{outcome(prompt)}*"),
         *([blocks.buttons([_after(one) for one in content.buttons])] if content.buttons and not is_open else []),
         blocks.context([_who(prompt, job), *_votes(prompt), *(content.notes if is_open else ())]),
     ]
@@ -101,10 +101,11 @@ def outcome(prompt: Prompt) -> str:
     return f"Closed. {foreign(prompt.reason, 600)}".strip()
 
 
-def _answers(content: Question) -> Block:
+def _answers(content: Question, without: frozenset[Answer]) -> Block:
     prompt = content.prompt
+    offered = [answer for answer in ANSWERS[prompt.subject] if answer not in without]
     why = [blocks.button("Why?", action_id(Action.WHY), prompt.id)] if prompt.subject in GATES else []
-    return blocks.buttons([*(_answer_button(answer, content) for answer in ANSWERS[prompt.subject]), *why])
+    return blocks.buttons([*(_answer_button(answer, content) for answer in offered), *why])
 
 
 def _answer_button(answer: Answer, content: Question) -> Block:

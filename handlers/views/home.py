@@ -1,0 +1,153 @@
+"""Somebody's Home tab, within what Slack takes of a view: 100 blocks and 250 KB.
+
+Source: https://docs.slack.dev/reference/views and https://docs.slack.dev/reference/methods/views.publish.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from bot.domain.approvals import Answer, named_group
+from bot.domain.contents import Entry, HomePage, Waiting
+from handlers.views import blocks
+from handlers.views.blocks import Block
+from handlers.views.cards import card_button
+from handlers.views.history import job_line
+from handlers.views.prompts import question
+from handlers.views.words import when
+
+MOST_VIEW_BLOCKS = 100
+MOST_BYTES = 200_000
+"""Of 250 KB, so that escaping on the way has room."""
+
+_OFFLINE = "Nothing is shown here."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A list with its heading: of its groups of blocks those that fit, and `more` about the rest of `count`."""
+
+    heading: str
+    groups: Sequence[Sequence[Block]]
+    count: int
+    nothing: str
+    more: str
+    most_blocks: int
+    most_bytes: int
+
+
+def home(page: HomePage) -> Block:
+    """The whole view."""
+    shown = [*_said(page), *(block for part in _parts(page) for block in _blocks(part))]
+    return {"type": "home", "blocks": shown or [blocks.section(_OFFLINE)]}
+
+
+def mark_of(view: Block) -> str:
+    """What stands for a view: equal only where everything in it is."""
+    return hashlib.sha256(_written(view)).hexdigest()
+
+
+def _written(part: object) -> bytes:
+    return json.dumps(part, sort_keys=True).encode()
+
+
+def _said(page: HomePage) -> list[Block]:
+    """The answer to what was pressed here last: on the tab there is nowhere else to say it."""
+    if page.said is None:
+        return []
+    at = f", {when(page.said_at)}" if page.said_at else ""
+    return [
+        blocks.context([f"*To what you pressed here last*{at}"]),
+        *blocks.say(page.said).blocks,
+        {"type": "divider"},
+    ]
+
+
+def _parts(page: HomePage) -> list[_Part]:
+    if page.is_shut:
+        return []
+    return [
+        _Part(
+            heading=_counted("Waiting for you", page.waiting_count),
+            groups=[_waiting(one) for one in page.waiting],
+            count=page.waiting_count,
+            nothing="Nothing waits for your decision.",
+            more="{more} more wait for you. Each stands as a question in the conversation of its training.",
+            most_blocks=44,
+            most_bytes=100_000,
+        ),
+        _Part(
+            heading=_counted("Your trainings", page.mine_count),
+            groups=[_entry(one) for one in page.mine],
+            count=page.mine_count,
+            nothing="None of yours is alive. `/train help` shows how to start one.",
+            more="and {more} more: `/jobs mine alive` lists them all.",
+            most_blocks=18,
+            most_bytes=35_000,
+        ),
+        _Part(
+            heading=_counted("Everything else alive", page.others_count),
+            groups=[_entry(one) for one in page.others],
+            count=page.others_count,
+            nothing="No training of anybody else is alive.",
+            more="and {more} more: `/jobs all alive` lists them all.",
+            most_blocks=16,
+            most_bytes=35_000,
+        ),
+        _Part(
+            heading="Recent ends",
+            groups=[_entry(one) for one in page.ended],
+            count=len(page.ended),
+            nothing="No training has ended yet.",
+            more="{more} more did not fit. `/jobs all ended` lists them all.",
+            most_blocks=8,
+            most_bytes=20_000,
+        ),
+    ]
+
+
+def _blocks(part: _Part) -> list[Block]:
+    """The heading, the groups that fit, and a line that says how many there are besides."""
+    kept = _fitting(part)
+    shown = [block for group in kept for block in group] or [blocks.section(part.nothing if not part.count else "…")]
+    head = {"type": "header", "text": blocks.plain_text(part.heading, 150)}
+    more = part.count - len(kept)
+    return [head, *shown, *([blocks.context([part.more.format(more=f"{more:,}")])] if more > 0 else [])]
+
+
+def _counted(heading: str, count: int) -> str:
+    return f"{heading} ({count:,})" if count else heading
+
+
+def _fitting(part: _Part) -> list[Sequence[Block]]:
+    left_blocks, left_bytes = part.most_blocks, part.most_bytes
+
+    def fits(group: Sequence[Block]) -> bool:
+        nonlocal left_blocks, left_bytes
+        left_blocks, left_bytes = left_blocks - len(group), left_bytes - len(_written(group))
+        return left_blocks >= 0 and left_bytes >= 0
+
+    return list(takewhile(fits, part.groups))
+
+
+def _waiting(one: Waiting) -> list[Block]:
+    """The question as it stands in its conversation, with the same buttons."""
+    without: frozenset[Answer] = frozenset() if one.may_withdraw else frozenset({Answer.WITHDRAW})
+    return [*question(one.question, without).blocks, *_checking(one.checking)]
+
+
+def _checking(groups: Iterable[str]) -> list[Block]:
+    names = ", ".join(named_group(id_) for id_ in groups)
+    if not names:
+        return []
+    return [blocks.context([f"Checking who is in {names}: a press is kept until it is known whether you may decide."])]
+
+
+def _entry(one: Entry) -> list[Block]:
+    """A line, with one button beside it, or several below."""
+    line, pressable = blocks.section(job_line(one.job)), [card_button(button) for button in one.buttons]
+    if len(pressable) == 1:
+        return [{**line, "accessory": pressable[0]}]
+    return [line, *([blocks.buttons(pressable)] if pressable else [])]
