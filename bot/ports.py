@@ -360,7 +360,11 @@ class Store(Protocol):
 
     async def groups(self, ids: Sequence[str]) -> Mapping[str, Group]: ...
 
-    async def save_group(self, group: Group) -> None: ...
+    async def save_group(self, group: Group) -> bool:
+        """Keep what was read; False, and nothing is written, where the group changed since (see `Group.changes`)."""
+
+    async def forget_group(self, id_: str) -> None:
+        """The group has changed: the copy of its members is no longer good, nor what is being read of it now."""
 
     async def health(self) -> Mapping[str, ServiceHealth]: ...
 

@@ -56,6 +56,12 @@ def m005_homes(db: Database) -> None:
     db.execute("CREATE INDEX jobs_moved ON jobs (state_at)")
 
 
+@migrations()
+def m006_changes_of_groups(db: Database) -> None:
+    """How often a group was told to have changed, so that no answer from before is taken for the new members."""
+    db.execute("ALTER TABLE groups ADD COLUMN changes INTEGER NOT NULL DEFAULT 0")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

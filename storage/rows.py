@@ -316,6 +316,7 @@ def group_row(group: Group) -> dict[str, Any]:
         "members": " ".join(sorted(group.members)),
         "read_at": to_ms(group.read_at),
         "failing_since": to_ms(group.failing_since),
+        "changes": group.changes,
     }
 
 
@@ -326,4 +327,5 @@ def to_group(row: Row) -> Group:
             members=frozenset(str.split(row["members"])),
             read_at=from_ms(row["read_at"]),
             failing_since=from_ms(row["failing_since"]),
+            changes=int(row["changes"]),
         )

@@ -109,12 +109,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The members of a Slack user group as last read. `failing_since` is set while it cannot be read."""
+    """The members of a Slack user group as last read. `failing_since` is set while it cannot be read.
+
+    `changes` counts how often Slack told that it changed: what was asked for before the last time is out of date.
+    """
 
     id: str
     members: frozenset[str] = frozenset()
     read_at: datetime | None = None
     failing_since: datetime | None = None
+    changes: int = 0
 
     def is_fresh(self, now: datetime, within: timedelta) -> bool:
         return self.read_at is not None and now - self.read_at <= within

@@ -44,9 +44,8 @@ async def _wanted(deps: Deps, known: Mapping[str, Group]) -> list[str]:
 
 async def forget_members(deps: Deps, group_id: str) -> None:
     """A group has changed: the copy is no longer good."""
-    known = await deps.store.groups([group_id])
-    if group_id in known:
-        await deps.store.save_group(Group(id=group_id))
+    if group_id in deps.policy.groups or group_id in await deps.store.groups([group_id]):
+        await deps.store.forget_group(group_id)
         deps.nudge("groups")
 
 
@@ -58,19 +57,13 @@ async def _read(deps: Deps, group: Group) -> None:
     except MessengerError:
         read = replace(group, failing_since=group.failing_since or deps.now())
     else:
-        read = Group(id=group.id, members=members, read_at=deps.now())
-    if await _was_forgotten(deps, group):
+        read = replace(group, members=members, read_at=deps.now(), failing_since=None)
+    if not await deps.store.save_group(read):
         # It changed while it was read: what was read may be older than that.
         deps.nudge("groups")
         return
-    await deps.store.save_group(read)
     if is_given_up(group, deps.now()):
         await _draw_prompts(deps, f"{'unreadable' if read.failing_since else 'readable'}:{group.failing_since}")
-
-
-async def _was_forgotten(deps: Deps, group: Group) -> bool:
-    known = (await deps.store.groups([group.id])).get(group.id)
-    return group.read_at is not None and known is not None and known.read_at is None
 
 
 async def _draw_prompts(deps: Deps, since: str) -> None:

@@ -1093,6 +1093,19 @@ class Known:
         assert await store.groups(["S0NEW"]) == {"S0NEW": empty}
         assert await store.groups([]) == {}
 
+    async def test_what_was_read_of_a_group_before_it_changed_is_not_kept(self, store: Store) -> None:
+        """However often it changes while it is read; a group that was never read may change too."""
+        asked = Group(id="S0OPS")
+        await store.forget_group("S0OPS")
+        assert not await store.save_group(replace(asked, members=frozenset({"U0ADA"}), read_at=NOW))
+        again = (await store.groups(["S0OPS"]))["S0OPS"]
+        assert (again.members, again.read_at) == (frozenset(), None)
+        await store.forget_group("S0OPS")
+        assert not await store.save_group(replace(again, members=frozenset({"U0ADA"}), read_at=NOW))
+        now = (await store.groups(["S0OPS"]))["S0OPS"]
+        assert await store.save_group(replace(now, members=frozenset({"U0BORA"}), read_at=NOW))
+        assert (await store.groups(["S0OPS"]))["S0OPS"].members == {"U0BORA"}
+
     async def test_a_touch_is_a_write_that_nothing_shows(self, store: Store) -> None:
         """It is asked for again and again, and leaves no group, no job and no message."""
         for _ in range(3):

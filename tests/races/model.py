@@ -87,6 +87,7 @@ class Model(Journal):
     prompts: dict[str, Prompt] = field(default_factory=dict)
     states: dict[str, JobState] = field(default_factory=dict)
     copies: dict[str, Group] = field(default_factory=dict)
+    members: dict[str, list[frozenset[str]]] = field(default_factory=dict)
     allowed: Counter[tuple[str, str]] = field(default_factory=Counter)
     presses: dict[str, Press] = field(default_factory=dict)
     waiting: dict[str, Press] = field(default_factory=dict)
@@ -192,7 +193,8 @@ class Model(Journal):
         self._overtake(prompt.id, author)
         for vote in prompt.votes[len(before.votes) :]:
             self._voted(before, vote, author)
-        self._closed(prompt, author)
+        if prompt.subject in ACTS:
+            self._closed(prompt, author)
         self.prompts[prompt.id] = prompt
 
     def _author(self, prompt: Prompt, before: Prompt) -> Press | None:
@@ -312,8 +314,18 @@ class Model(Journal):
         if press is not None:
             self.judge(press, str(notice.body["text"]))
 
+    def members_are(self, group: str, members: frozenset[str]) -> None:
+        """A group has these members from now on."""
+        self.members.setdefault(group, []).append(members)
+
+    def knows_of_the_change(self, group: str) -> None:
+        """Slack has told that a group changed: what it was before is not to be believed any more."""
+        del self.members[group][:-1]
+
     def read(self, group: Group) -> None:
         """A group was read, or its copy is no longer good."""
+        if group.read_at is not None and group.members not in self.members[group.id]:
+            self.wrong.append(f"{group.id} is taken to have members that it had before it was told to have changed")
         self.copies[group.id] = group
         self.news += 1
 

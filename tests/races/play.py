@@ -44,6 +44,14 @@ TICKS: dict[str, Callable[[Any], Awaitable[None]]] = {
     "groups": read_groups,
 }
 MOST_ROUNDS = 40
+DOUBTS = {Subject.DID_START: "start", Subject.DID_SWITCH: "switch"}
+SEEN = {
+    (Subject.DID_START, True): Answer.RUNS,
+    (Subject.DID_START, False): Answer.AGAIN,
+    (Subject.DID_SWITCH, True): Answer.APPLIED,
+    (Subject.DID_SWITCH, False): Answer.NOT_APPLIED,
+}
+"""What a person says who sees that it was done, or not."""
 
 
 @dataclass(slots=True)
@@ -96,6 +104,8 @@ class Play:
         self.policies = [self._policy(), self._policy()]
         self.stage = Stage(self.store, self.turns, service, slack, policy=self.policies[0], nudged=self._nudged)
         self.model = Model(self.stage)
+        for group, members in slack.groups.items():
+            self.model.members_are(group, members)
         service.on_call, self.turns.after = self.model.called, self.model.look
         self.store.turns, self.store.journal = self.turns, self.model
 
@@ -188,11 +198,17 @@ class Play:
     def _draw_click(self) -> None:
         answer = self.random.choice((Answer.APPROVE,) * 6 + (Answer.REJECT,) * 2 + (Answer.WITHDRAW,))
         asks = answer is Answer.WITHDRAW and not self.one_in(4)
-        who = ADA if asks else self.random.choice(PEOPLE)
+        who = ADA if asks else self._somebody()
         reason = "" if self.one_in(4) else "as agreed"
         job, is_old, is_forged = self.random.choice(self.jobs), self.one_in(6), self.one_in(12)
         for _ in range(2 if self.one_in(4) else 1):
             self.click(who, answer, job, reason=reason, is_old=is_old, is_forged=is_forged)
+
+    def _somebody(self) -> Actor:
+        """Mostly one who may decide."""
+        known = {*self.policies[0].clauses[0].rule.approvers, *self.stage.slack.groups[OPS]}
+        able = [one for one in PEOPLE if one.user in known]
+        return self.random.choice(PEOPLE if self.one_in(4) or not able else able)
 
     def click(
         self, who: Actor, answer: Answer, job: str, *, reason: str = "r", is_old: bool = False, is_forged: bool = False
@@ -251,7 +267,9 @@ class Play:
         self.stage.now += by
 
     def _expire(self) -> None:
-        self._once("the clock", lambda: self.pass_time(timedelta(hours=self.random.choice((1, 168)))))
+        by = timedelta(hours=self.random.choice((1, 168)))
+        if self.one_in(2):
+            self._once("the clock", lambda: self.pass_time(by))
         self.tick("expire")
 
     def _some_tick(self) -> None:
@@ -270,11 +288,14 @@ class Play:
 
         async def change() -> None:
             self.stage.slack.groups[group] = members
+            self.model.members_are(group, members)
             if is_told:
                 await self.turns.take("hears of the event")
                 await forget_members(self.stage.deps, group)
+                self.model.knows_of_the_change(group)
 
         self.turns.start(self.name("the group"), change())
+        self.tick("groups")
 
     def _card(self) -> None:
         what = cancel if self.subject is not Subject.PROMOTE else offer_again
@@ -324,7 +345,8 @@ class Play:
         self.stage.slack.is_down = False
         self.stage.service.faults.clear()
         for _ in range(MOST_ROUNDS):
-            due = await self._due()
+            await self._answer_doubts()
+            due = self._due()
             if not due:
                 return
             for name in due:
@@ -332,20 +354,32 @@ class Play:
                 await self.turns.run()
             self.pass_time(timedelta(seconds=5))
 
-    async def _due(self) -> list[str]:
+    async def _answer_doubts(self) -> None:
+        """Ada looks at the service, and says what she sees there."""
+        for prompt in list(self.model.prompts.values()):
+            if prompt.subject in DOUBTS and prompt.outcome is Outcome.OPEN:
+                is_left = self.model.allowed[DOUBTS[prompt.subject], prompt.job_id] > 0
+                answer = SEEN[prompt.subject, not is_left]
+                click = Click(
+                    id=self.name("doubt"),
+                    prompt_id=prompt.id,
+                    digest=prompt.digest,
+                    answer=answer,
+                    actor=ADA,
+                    at=self.stage.now,
+                )
+                await self.alone(decide(self.stage.deps, click))
+
+    def _due(self) -> list[str]:
         states = set(self.model.states.values())
         ticks = {
-            "promote": bool(states & {JobState.PROMOTING, JobState.UNSURE_SWITCH}) and not self._is_asked(),
+            "promote": bool(states & {JobState.PROMOTING, JobState.UNSURE_SWITCH}),
             "launch": JobState.APPROVED in states,
-            "settle": bool(states & {JobState.STARTING, JobState.UNSURE}) and not self._is_asked(),
+            "settle": bool(states & {JobState.STARTING, JobState.UNSURE}),
             "poll": JobState.CANCELLING in states,
             "groups": bool(self.model.waiting),
         }
         return [name for name, is_due in ticks.items() if is_due]
-
-    def _is_asked(self) -> bool:
-        doubts = (Subject.DID_START, Subject.DID_SWITCH)
-        return any(one.subject in doubts and one.outcome is Outcome.OPEN for one in self.model.prompts.values())
 
     async def _judge_end(self) -> None:
         await self.alone(self._compare())
@@ -356,10 +390,9 @@ class Play:
                 model.lost.append(f"{left} {call} of {job}")
 
     def _is_settled(self, call: str, job: str) -> bool:
-        """Whether it was done is being asked; or the training ended before it could be."""
-        doubt = Subject.DID_SWITCH if call == "switch" else Subject.DID_START
-        asked = [one for one in self.model.prompts.values() if one.job_id == job and one.subject is doubt]
-        return bool(asked) or self.model.states[job] in (JobState.CANCELLED, JobState.OFFERED, JobState.DONE)
+        """The training ended before it could be done."""
+        ends = {"switch": (), "start": (JobState.CANCELLED,), "cancel": (JobState.OFFERED, JobState.DONE)}
+        return self.model.states[job] in ends[call]
 
     async def _compare(self) -> None:
         """What stands in the store is what the model holds; and what waits for an answer has one open question."""

@@ -87,9 +87,15 @@ class RacedStore(SqliteStore):
         for notice in notices:
             self.journal.told(notice)
 
-    async def save_group(self, group: Group) -> None:
-        await super().save_group(group)
-        self.journal.read(group)
+    async def save_group(self, group: Group) -> bool:
+        is_saved = await super().save_group(group)
+        if is_saved:
+            self.journal.read(group)
+        return is_saved
+
+    async def forget_group(self, id_: str) -> None:
+        await super().forget_group(id_)
+        self.journal.read(Group(id=id_))
 
 
 class MemoryStore(RacedStore):
