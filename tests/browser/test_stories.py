@@ -96,3 +96,23 @@ async def test_a_reject_asks_for_its_reason_in_a_form(bot: Lab, open_page: OpenP
     await expect(prompt).to_contain_text("recall fell by three points")
     await expect(prompt).to_contain_text("Rejected by @Chie Tanaka")
     assert bot.world.services.sony.switches == []
+
+
+async def test_the_home_tab_shows_what_waits_and_answers_there(bot: Lab, open_page: OpenPage) -> None:
+    """Bora finds the question beside her conversation with the app, decides it there, and reads what became of it."""
+    await bot.type("/train sony churn data=churn.csv")
+    await bot.type("/train sestek my-model en-US", "chie")
+    await bot.asked("May the trained model go live?")
+    page = await open_page("bora", place=CHANNEL)
+    await page.get_by_role("navigation", name="Channels and people").get_by_text("switchyard", exact=True).click()
+    await page.get_by_role("link", name="Home").click()
+    home = page.get_by_role("region", name="Home")
+    await expect(home.get_by_role("heading", name="Waiting for you (1)")).to_be_visible()
+    await expect(home).to_contain_text("no way back")
+    await home.get_by_role("button", name="Approve").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
+    await expect(home).to_contain_text("Thank you: approved.")
+    await expect(home).to_contain_text("Nothing waits for your decision.", timeout=15_000)
+    await page.get_by_role("link", name="Messages").click()
+    await expect(home).to_be_hidden()
+    await expect(page.get_by_role("log", name="Messages in switchyard")).to_be_visible()

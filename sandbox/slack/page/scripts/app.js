@@ -1,7 +1,9 @@
 // Puts the page together and draws it again whenever something changed.
 
+import { send } from './api.js';
 import { Conversation, ThreadPane } from './conversation.js';
 import { closestWith, el, morph } from './dom.js';
+import { HOME } from './home.js';
 import { icon } from './icons.js';
 import { Modal } from './modal.js';
 import { namesFor } from './names.js';
@@ -15,7 +17,7 @@ const NARROW = matchMedia('(max-width: 720px)');
 const CRAMPED = matchMedia('(max-width: 1279px)');
 const MODES = { socket: 'Socket Mode', http: 'HTTP' };
 
-/** Where the person is, as the address bar has it: #CHANNEL or #CHANNEL/THREAD. */
+/** Where the person is, as the address bar has it: #CHANNEL, #CHANNEL/THREAD, or #CHANNEL/home beside the app. */
 class Router {
   #awaited = null;
 
@@ -30,7 +32,8 @@ class Router {
     const places = this.world.placesOf(this.session.person);
     const place = places.find(({ id }) => id === channel) ?? places.find(({ archived }) => !archived) ?? places[0];
     this.#awaited = place?.id === channel ? null : channel;
-    this.#arrive(place?.id ?? null, place?.id === channel ? this.#threadOf(place, thread) : null);
+    const isThere = place?.id === channel;
+    this.#arrive(place?.id ?? null, isThere ? this.#threadOf(place, thread) : null, isThere && this.#hasTabs(place) && thread === HOME ? HOME : null);
   }
 
   /** A conversation that was just opened may be told of after its opener has gone there. */
@@ -38,15 +41,21 @@ class Router {
     if (this.#awaited && this.world.placesOf(this.session.person).some(({ id }) => id === this.#awaited)) this.follow();
   }
 
+  /** The conversation with the app has its Home beside it. */
+  #hasTabs(place) {
+    return place.kind === 'dm' && this.world.hasBot(place);
+  }
+
   #threadOf(place, ts) {
     const message = ts && this.world.message(place.id, ts);
     return message ? message.thread_ts ?? message.ts : null;
   }
 
-  #arrive(channel, thread) {
+  #arrive(channel, thread, tab) {
     const { session, world } = this;
+    if (tab && (tab !== session.tab || channel !== session.channel)) send('home', { user: session.person, tab });
     if (channel !== session.channel) session.newSince = this.#unreadSince(channel);
-    Object.assign(session, { channel, thread, drawer: null });
+    Object.assign(session, { channel, thread, tab, drawer: null });
     const newest = world.messages(channel).at(-1);
     if (newest && !document.hidden) session.markRead(channel, newest.ts);
     session.tell();

@@ -6,6 +6,7 @@ import { send } from './api.js';
 import { Composer } from './composer.js';
 import { closestWith, el, morph } from './dom.js';
 import { closeDialog, openDialog } from './dialogs.js';
+import { HOME, HomeTab } from './home.js';
 import { icon } from './icons.js';
 import { MessageList } from './list.js';
 import { channelItems, threadItems } from './messages.js';
@@ -81,6 +82,7 @@ export class Conversation extends Pane {
     this.head = element.querySelector('.channel-head');
     this.banner = element.querySelector('.banner');
     this.log = element.querySelector('.messages');
+    this.home = new HomeTab(element.querySelector('.home'), parts);
     this.composer = new Composer({ ...parts, onSend: (text) => this.#send(text) });
     this.posting = new Posting(this.world, this.session, this.composer);
     this.welcome = el('div', { class: 'welcome' });
@@ -105,6 +107,8 @@ export class Conversation extends Pane {
     if (!this.channel) return;
     this.#drawHead();
     this.#drawBanner();
+    this.home.draw(names);
+    this.log.hidden = this.composer.element.hidden = this.session.tab === HOME;
     this.#drawWelcome();
     this.log.setAttribute('aria-label', `Messages in ${this.title}`);
     const place = `${this.session.person}/${this.channel.id}`;
@@ -120,7 +124,7 @@ export class Conversation extends Pane {
 
   /** What is in sight counts as read. */
   read() {
-    if (!this.list.isAtNewest || document.hidden || !this.channel) return;
+    if (!this.list.isAtNewest || this.log.hidden || document.hidden || !this.channel) return;
     const newest = this.world.messages(this.channel.id).at(-1);
     if (newest) this.session.markRead(this.channel.id, newest.ts);
   }
@@ -136,7 +140,16 @@ export class Conversation extends Pane {
     const isDirect = channel.kind === 'dm';
     const title = el('h2', {}, isDirect ? avatar(this.#partner(), 'avatar-small') : icon(iconOf(channel)), this.title, this.#isWithBot() ? el('span', { class: 'badge' }, 'APP') : null);
     const topic = el('p', { class: 'topic', title: channel.topic ?? '' }, this.#isWithBot() ? this.#botWords() : channel.topic);
-    morph(this.head, el('header', { class: 'channel-head' }, el('div', { class: 'channel-words' }, title, topic), isDirect ? null : this.#membersButton()));
+    morph(this.head, el('header', { class: 'channel-head' }, el('div', { class: 'channel-words' }, title, topic), isDirect ? this.#tabs() : this.#membersButton()));
+  }
+
+  /** The app's two tabs, as links: each has an address. */
+  #tabs() {
+    if (!this.#isWithBot()) return null;
+    const { id } = this.channel;
+    const isHome = this.session.tab === HOME;
+    const tabs = [[HOME, 'Home', isHome], ['', 'Messages', !isHome]];
+    return el('nav', { class: 'tabs', 'aria-label': 'Tabs of the app' }, tabs.map(([tab, label, isHere]) => tabLink(tab ? `#${id}/${tab}` : `#${id}`, label, isHere)));
   }
 
   #isWithBot() {
@@ -246,6 +259,10 @@ export class Conversation extends Pane {
       channel.archived ? null : el('button', { class: 'button button-small', type: 'button', on: { click: () => change(path, id) } }, isMember ? 'Remove' : 'Add'),
     );
   }
+}
+
+function tabLink(href, label, isHere) {
+  return el('a', { class: isHere ? 'tab is-here' : 'tab', href, 'aria-current': isHere ? 'page' : null }, label);
 }
 
 function exampleButton(line) {

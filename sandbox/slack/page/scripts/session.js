@@ -7,6 +7,7 @@ export class Session extends EventTarget {
   person = null;
   channel = null;
   thread = null;
+  tab = null;
   drawer = null;
   showsServices = localStorage.getItem('services') !== 'closed';
   newSince = null;

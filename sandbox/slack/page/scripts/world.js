@@ -109,6 +109,11 @@ export class World extends EventTarget {
     return this.state.views.filter((view) => view.user === person).at(-1);
   }
 
+  /** What the app published on this person's Home tab. */
+  homeOf(person) {
+    return this.state.homes.find(({ user }) => user === person);
+  }
+
   /** Where a person may look: the channels and conversations that he is a member of. */
   placesOf(person) {
     return this.state.channels.filter((channel) => channel.members.includes(person));
@@ -149,7 +154,7 @@ const CHANGES = {
   service: (state, service) => ({ services: put(state.services, service, 'name') }),
   bot: (state, bot) => ({ bot: { ...state.bot, ...bot } }),
   notice: () => ({}),
-  home: () => ({}),
+  home: (state, home) => ({ homes: put(state.homes, home, 'view_id') }),
   usergroup: (state, group) => ({ usergroups: put(state.usergroups, group, 'id') }),
 };
 
