@@ -71,7 +71,7 @@ def _parts(page: HomePage) -> list[_Part]:
     return [
         _Part(
             heading=_counted("Waiting for you", page.waiting_count),
-            groups=[_waiting(one) for one in page.waiting],
+            groups=[_waiting(one, is_first=place == 0) for place, one in enumerate(page.waiting)],
             count=page.waiting_count,
             nothing="Nothing waits for your decision.",
             more="{more} more wait for you. Each stands as a question in the conversation of its training.",
@@ -132,10 +132,11 @@ def _fitting(part: _Part) -> list[Sequence[Block]]:
     return list(takewhile(fits, part.groups))
 
 
-def _waiting(one: Waiting) -> list[Block]:
+def _waiting(one: Waiting, *, is_first: bool) -> list[Block]:
     """The question as it stands in its conversation, with the same buttons."""
+    line: list[Block] = [] if is_first else [{"type": "divider"}]
     without: frozenset[Answer] = frozenset() if one.may_withdraw else frozenset({Answer.WITHDRAW})
-    return [*question(one.question, without).blocks, *_checking(one.checking)]
+    return [*line, *question(one.question, without).blocks, *_checking(one.checking)]
 
 
 def _checking(groups: Iterable[str]) -> list[Block]:
