@@ -26,7 +26,7 @@ INPUTS = "inputs"
 PARTS = ("crash points", "network faults", "database faults", "restore", INPUTS, "races", "mutants")
 """The order of the table; other parts come after these."""
 
-FOLDERS = ("tests/proof/", "tests/fuzz/")
+FOLDERS = ("tests/proof/", "tests/fuzz/", "tests/races/")
 PLUGIN = "report-of-the-proof"
 ROOT = Path(__file__).parents[2]
 WRITE = "PROOF_WRITE"

@@ -43,6 +43,8 @@ TICKS: dict[str, Callable[[Any], Awaitable[None]]] = {
     "remind": remind_due,
     "groups": read_groups,
 }
+FEWEST_TURNS = 6
+"""An interleaving of fewer steps does not count as one."""
 MOST_ROUNDS = 40
 DOUBTS = {Subject.DID_START: "start", Subject.DID_SWITCH: "switch"}
 SEEN = {
@@ -143,23 +145,26 @@ class Play:
     # -- the play -----------------------------------------------------------------------------------------------
 
     async def run(self) -> Verdict:
-        await self._begin()
+        await self.begin()
         for _ in range(self.random.randint(2, 5)):
             self._draw_click()
         for _ in range(self.random.randint(1, 4)):
             self._draw_event()
         if self.one_in(6):
             await self.turns.run(self.random.randrange(40))
-            await self._restart()
+            await self.restart()
+            self._draw_click()
         await self.turns.run()
-        await self._drain()
-        await self._judge_end()
+        await self.end()
+        return self.verdict()
+
+    def verdict(self) -> Verdict:
+        """As far as it has come."""
         model = self.model
-        model.wrong += [f"{actor} met {error!r}" for actor, error in self.turns.broken]
         return Verdict(
             turns=self.turns.count,
             answers=model.answers,
-            wrong=model.wrong,
+            wrong=[*model.wrong, *(f"{actor} met {error!r}" for actor, error in self.turns.broken)],
             lost=model.lost,
             doubled=model.doubled,
             trace=self.turns.trace,
@@ -178,7 +183,8 @@ class Play:
         self._begun += 1
         return f"{what} {self._begun}"
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
+        """The trainings, and the questions about them."""
         if self.subject is Subject.PROMOTE and self.one_in(4):
             self.jobs = ("train-a", "train-b")
         for id_ in self.jobs:
@@ -253,7 +259,7 @@ class Play:
 
     def _draw_event(self) -> None:
         happens = self.random.choice(
-            (self._time, self._expire, self._some_tick, self._some_tick, self._other_policy, self._members, self._card)
+            (self._time, self._expire, self._some_tick, self._some_tick, self.other_policy, self._members, self._card)
         )
         happens()
 
@@ -261,30 +267,36 @@ class Play:
         by = self.random.choice(
             (timedelta(seconds=61), timedelta(seconds=121), timedelta(minutes=6), timedelta(minutes=31))
         )
-        self._once("the clock", lambda: self.pass_time(by))
+        self.passes(by)
 
-    def pass_time(self, by: timedelta) -> None:
+    def passes(self, by: timedelta) -> None:
+        """So much time, at once."""
+        self._once("the clock", lambda: self._pass_time(by))
+
+    def _pass_time(self, by: timedelta) -> None:
         self.stage.now += by
 
     def _expire(self) -> None:
         by = timedelta(hours=self.random.choice((1, 168)))
         if self.one_in(2):
-            self._once("the clock", lambda: self.pass_time(by))
+            self.passes(by)
         self.tick("expire")
 
     def _some_tick(self) -> None:
         self.tick(self.random.choice(tuple(TICKS)))
 
-    def _other_policy(self) -> None:
-        self._once("the policy", self.change_policy)
+    def other_policy(self) -> None:
+        self._once("the policy", self._change_policy)
 
-    def change_policy(self) -> None:
+    def _change_policy(self) -> None:
         self.stage.policy = self.policies[1 if self.stage.policy is self.policies[0] else 0]
 
     def _members(self) -> None:
+        self.members(self.random.choice((OPS, SECOND)), self._some(PEOPLE[:4]), is_told=not self.one_in(4))
+        self.tick("groups")
+
+    def members(self, group: str, members: frozenset[str], *, is_told: bool) -> None:
         """A group has other members; Slack may tell so a moment later, or never."""
-        group, members = self.random.choice((OPS, SECOND)), self._some(PEOPLE[:4])
-        is_told = not self.one_in(4)
 
         async def change() -> None:
             self.stage.slack.groups[group] = members
@@ -295,7 +307,6 @@ class Play:
                 self.model.knows_of_the_change(group)
 
         self.turns.start(self.name("the group"), change())
-        self.tick("groups")
 
     def _card(self) -> None:
         what = cancel if self.subject is not Subject.PROMOTE else offer_again
@@ -328,7 +339,7 @@ class Play:
 
         self.turns.start(actor, run())
 
-    async def _restart(self) -> None:
+    async def restart(self) -> None:
         """The process dies wherever it stands, and a new one takes up what it left."""
         await self.turns.end_all()
         self.turns.broken.clear()
@@ -336,9 +347,13 @@ class Play:
         self._again.clear()
         self.model.cut_off()
         await self.alone(recover(self.stage.deps))
-        self._draw_click()
 
     # -- the end ------------------------------------------------------------------------------------------------
+
+    async def end(self) -> None:
+        """Let everything come to its end, and judge that."""
+        await self._drain()
+        await self._judge_end()
 
     async def _drain(self) -> None:
         """Slack and the service are well again: whatever is under way comes to its end."""
@@ -352,7 +367,7 @@ class Play:
             for name in due:
                 self.tick(name)
                 await self.turns.run()
-            self.pass_time(timedelta(seconds=5))
+            self._pass_time(timedelta(seconds=5))
 
     async def _answer_doubts(self) -> None:
         """Ada looks at the service, and says what she sees there."""

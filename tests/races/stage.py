@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sqlite_utils import Database
 
-from bot.domain.approvals import Group
+from bot.domain.approvals import Group, Prompt
 from bot.domain.audit import Record
 from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.jobs import Job, JobState, Phase, RemoteStatus
@@ -26,6 +26,8 @@ from bot.errors import Effect, MessengerError, UnreachableError
 from bot.ports import Click, Deps, Files, Found, Gate, Limits, Messenger, Powers, Providers, Serving, Watched
 from storage import audit
 from storage.migrations import migrations
+from storage.rows import to_prompt
+from storage.statements import rows
 from storage.store import SqliteStore
 from tests.contract.samples import NOW, a_job, a_wish
 from tests.races.turns import Turns
@@ -119,6 +121,11 @@ class MemoryStore(RacedStore):
     def forget(self) -> None:
         self._db.execute("ROLLBACK")
         self._db.execute("BEGIN")
+
+    def stored(self, prompt_id: str) -> Prompt:
+        """What stands there at this moment, without a turn."""
+        [row] = rows(self._db, "SELECT id, prompt FROM prompts WHERE id = :id", {"id": prompt_id})
+        return to_prompt(row)
 
     async def record(self, records: Sequence[Record]) -> None:
         await self._write(lambda db: audit.append(db, records))

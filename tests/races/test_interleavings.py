@@ -21,14 +21,13 @@ from hypothesis import strategies as st
 
 from tests.fuzz.effort import effort
 from tests.proof import report
-from tests.races.play import Play, Verdict
+from tests.races.play import FEWEST_TURNS, Play, Verdict
 from tests.races.stage import MemoryStore, RacedStore
 from tests.races.turns import StillLoop
 
 WITH_EVERY_CHANGE = 1000
 SHARES, IN_A_SHARE = 110, 1000
 ON_A_FILE = 12
-FEWEST_TURNS = 6
 SHOWN = 3
 """So many of the plays that went wrong are told in full."""
 
