@@ -20,7 +20,7 @@ from tests.proof.leaks import leaked
 from tests.proof.stage import SEEN_EVERY, Stage, Starter, labels, stage
 from tests.proof.verdict import Verdict, _judge_file, _judge_messages, _judge_views
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 SLACK_WAITS = 3.0
 Fault = Callable[[Stage], AbstractContextManager[None]]
 

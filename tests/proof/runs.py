@@ -15,7 +15,7 @@ from tests.proof.stories import People, Story
 from tests.proof.verdict import Verdict, judge
 
 AT_ONCE = 3
-TRIES = 3
+TRIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
