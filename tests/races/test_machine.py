@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from datetime import timedelta
 from random import Random
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ ANSWERS = (Answer.APPROVE, Answer.APPROVE, Answer.REJECT, Answer.WITHDRAW)
 class Question(RuleBasedStateMachine):
     """One question to people, or two about one model."""
 
-    counted: Counter[str] = Counter()
+    counted: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
