@@ -251,8 +251,8 @@ class TrainingBusyError(RejectedError):
 
 
 def judge_token_reply(reply: Reply) -> ProviderError | None:
-    """The identity server's refusals in OAuth's words (RFC 6749, 5.2); the page shows none."""
-    if reply.status < 400:
+    """The identity server's refusals in OAuth's words (RFC 6749, 5.2); the page shows none. 429 is none of them."""
+    if reply.status < 400 or reply.status == 429:
         return None
     code = _oauth_code(reply)
     if reply.status == 401 or code in ("invalid_client", "unauthorized_client"):

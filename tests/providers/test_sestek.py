@@ -652,8 +652,6 @@ async def test_a_start_without_a_token_surely_did_nothing(
     service: Scripted, provider: Provider, data: Path, answer: Answer, kind: type[ProviderError], effect: Effect
 ) -> None:
     """However the identity server fails, the training was surely not started."""
-    if kind is RateLimitedError:
-        answer = web.Response(status=429)
     service.on("POST", TOKEN, answer)
     error = await failure(provider.start(planned(provider, data), {}, data))
     assert (type(error), error.effect, service.count("POST", TRAIN)) == (kind, effect, 0)
