@@ -26,11 +26,13 @@ from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
     BrokenError,
     CredentialsError,
+    Effect,
     NotConfiguredError,
     NotFoundError,
     ProviderError,
     RateLimitedError,
     RejectedError,
+    UnreachableError,
     UnreadableError,
     UsageError,
 )
@@ -464,27 +466,33 @@ class AiTems(Defaults):
             case status:
                 return RejectedError(f"{TITLE} refused ({said}){_trace(reply)}.", status=status, code=fault.code)
 
-    def _refused_keys(self, reply: Reply, fault: Fault) -> CredentialsError:
+    def _refused_keys(self, reply: Reply, fault: Fault) -> ProviderError:
         if fault.code == NOT_SUBSCRIBED:
             sentence = (
                 f"{TITLE} denies permission. Its operator subscribes to AiTEMS in the NAVER Cloud console, and gives a "
                 f"sub account {MANAGER}."
             )
             return CredentialsError(sentence, status=401, code=NOT_SUBSCRIBED)
+        off = self._off(reply)
+        if abs(off) > CLOCK_WINDOW:
+            return _wrong_clock(off)
         keys = f"{setting(NAME, 'access_key')} and {setting(NAME, 'secret_key')}"
-        sentence = f"{TITLE} does not accept our signature. {self._clock(reply)}, then {keys}."
+        sentence = f"{TITLE} does not accept our signature. Check this machine's clock, then {keys}."
         return CredentialsError(sentence, status=401, code=AUTHENTICATION_FAILED)
 
-    def _clock(self, reply: Reply) -> str:
-        """What to check first: a signature is refused from 5 minutes off the gateway's clock."""
+    def _off(self, reply: Reply) -> timedelta:
+        """How far our clock is ahead of the gateway's, by the reply's own date; nothing where that cannot be read."""
         try:
-            off = self._now() - parsedate_to_datetime(reply.headers.get("Date", ""))
+            return self._now() - parsedate_to_datetime(reply.headers.get("Date", ""))
         except (ValueError, TypeError):
-            off = timedelta()
-        if abs(off) <= CLOCK_WINDOW:
-            return "Check this machine's clock"
-        minutes, side = round(abs(off).total_seconds() / 60), "ahead of" if off > timedelta() else "behind"
-        return f"Set this machine's clock, which is {minutes:,} minutes {side} theirs"
+            return timedelta()
+
+
+def _wrong_clock(off: timedelta) -> ProviderError:
+    """A signature is refused from 5 minutes off the gateway's clock: nothing was done, and the keys may be good."""
+    minutes, side = round(abs(off).total_seconds() / 60), "ahead of" if off > timedelta() else "behind"
+    set_it = f"Set this machine's clock, which is {minutes:,} minutes {side} theirs."
+    return UnreachableError(f"{TITLE} does not accept our signature. {set_it}", effect=Effect.NONE)
 
 
 def _path(service: str) -> str:

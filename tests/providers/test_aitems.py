@@ -308,13 +308,16 @@ async def test_twice_refused_says_check_the_clock_then_the_keys(scene: Scene) ->
 
 
 async def test_a_wrong_clock_is_seen(sessions: Sessions) -> None:
-    """Where the reply's own date tells that our clock is off, the sentence says so and by how much."""
+    """Where the reply's own date tells that our clock is off, the sentence says so and by how much; it is no refusal
+    of the keys, and what was asked for waits until the clock is right."""
     date = format_datetime(datetime(2026, 5, 1, 12, 0, tzinfo=UTC), usegmt=True)
     denied = Line(status=401, body={"error": {"errorCode": "200"}}, headers=(f"Date: {date}",))
     late = Hands(datetime(2026, 5, 1, 11, 45, tzinfo=UTC))
     async with raw_server(scripted({LIST: denied})) as server:
         error = await failure(provider_at(server.url, sessions, late.now).status(watching("pop:v1")))
     assert "15 minutes behind" in str(error)
+    assert not isinstance(error, RejectedError)
+    assert error.effect is Effect.NONE
 
 
 async def test_a_missing_subscription_is_said(scene: Scene) -> None:
@@ -824,15 +827,15 @@ async def test_a_start_that_never_arrived_is_not_found(service: AiTemsService, a
 
 
 async def test_the_sandbox_checks_the_clock(service: AiTemsService, sessions: Sessions) -> None:
-    """A clock that is off by more than five minutes is refused on both tries and named."""
+    """A clock that is off by more than five minutes is refused and named, and not tried at once again."""
     off = {"base_url": service.base_url, "access_key": service.access_key, "secret_key": service.secret_key}
     slow = build(
         {**off, "per_second": 1000}, Tools(sessions=sessions, now=lambda: datetime.now(UTC) - timedelta(hours=1))
     )
     error = await failure(slow.reserve(movies(slow, "pop"), JOB))
-    assert isinstance(error, CredentialsError)
+    assert isinstance(error, UnreachableError)
     assert "60 minutes behind" in str(error)
-    assert len(service.requests) == 2
+    assert len(service.requests) == 1
 
 
 async def test_the_sandbox_refuses_what_cannot_train(service: AiTemsService, aitems: Provider) -> None:
