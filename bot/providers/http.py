@@ -105,20 +105,16 @@ def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterable[ipa
 
 
 def is_private_host(host: str | None) -> bool:
-    """Is this host, as written, on a private or loopback address? Names are judged by what they resolve to."""
+    """Is this host, as written, on a private or loopback address? Names are judged by what they resolve to.
+
+    Raises OSError where a name cannot be looked up: nothing is known of it then.
+    """
     if host is None or host == "localhost":
         return True
     try:
         return not is_public(host)
     except ValueError:
-        return any(not is_public(info[4][0]) for info in _resolve(host))
-
-
-def _resolve(host: str) -> list[Any]:
-    try:
-        return socket.getaddrinfo(host, None)
-    except OSError:
-        return []
+        return any(not is_public(str(info[4][0])) for info in socket.getaddrinfo(host, None))
 
 
 class _PrivateAddressError(OSError):

@@ -367,7 +367,11 @@ class Sony(Defaults):
     async def _is_trusted(self) -> bool:
         """Links may lead to private addresses only where the service itself is on one."""
         if self._is_private is None:
-            self._is_private = await asyncio.to_thread(is_private_host, URL(self._config.base_url).host)
+            try:
+                self._is_private = await asyncio.to_thread(is_private_host, URL(self._config.base_url).host)
+            except OSError:
+                sentence = f"{TITLE} cannot be reached (its name is not known)."
+                raise UnreachableError(sentence, effect=Effect.NONE) from None
         return self._is_private
 
 
