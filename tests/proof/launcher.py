@@ -2,7 +2,7 @@
 
 A bot is `switchyard run` with its own environment, folder and log. What it commits is told to the conductor before and
 after, and the bot waits for a word back; this is done at the library, by a connection class of SQLite's, so that the
-product knows nothing of it. SIGUSR1 moves the bot's clock ahead.
+product knows nothing of it. SIGUSR1 moves the bot's clock ahead; SIGUSR2 sets one right that goes wrong.
 
 Lines of JSON come in, one answer each goes out: {"launch": {…}} -> {"pid": 1}, {"reap": 1} -> {"status": -9},
 or null while it runs.
@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from bot.providers import aitems, decthings, deepopinion, sestek, sony
 
 CONTROL = "PROOF_CONTROL"
 AHEAD = "PROOF_AHEAD_SECONDS"
+WRONG = "PROOF_WRONG_SECONDS"
 JUMP = timedelta(minutes=31)
 LOADED = (cli, logs, settings, aitems, decthings, deepopinion, sestek, sony)
 """What a bot loads later on would be loaded again by each of them."""
@@ -113,16 +115,31 @@ def effect(sql: str, parameters: Any) -> dict[str, Any]:
 
 
 class Clock:
-    """Real time, and what SIGUSR1 has put on top of it."""
+    """Real time, what SIGUSR1 has put on top of it, and by how much it goes wrong until SIGUSR2 sets it right."""
 
-    def __init__(self, ahead: timedelta) -> None:
+    def __init__(self, ahead: timedelta, wrong: timedelta) -> None:
         self._ahead = ahead
+        self._wrong = wrong
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        return datetime.now(UTC) + self._ahead + self._wrong
+
+    def of_the_machine(self) -> float:
+        return (datetime.now(UTC) + self._wrong).timestamp()
 
     def jump(self, *_: object) -> None:
         self._ahead += JUMP
+
+    def set_right(self, *_: object) -> None:
+        self._wrong = timedelta()
+
+
+def keep_time(clock: Clock) -> None:
+    """The clock of this process. The product's is a port; Bolt reads the machine's, which only goes wrong."""
+    signal.signal(signal.SIGUSR1, clock.jump)
+    signal.signal(signal.SIGUSR2, clock.set_right)
+    app.running = partial(app.running, now=clock.now)
+    time.time = clock.of_the_machine
 
 
 def run_bot(environ: Mapping[str, str], folder: str) -> None:
@@ -131,9 +148,8 @@ def run_bot(environ: Mapping[str, str], folder: str) -> None:
     os.environ.update(environ)
     os.chdir(folder)
     announce_commits(Control(environ[CONTROL]))
-    clock = Clock(timedelta(seconds=float(environ.get(AHEAD, "0"))))
-    signal.signal(signal.SIGUSR1, clock.jump)
-    app.running = partial(app.running, now=clock.now)
+    ahead, wrong = (timedelta(seconds=float(environ.get(name, "0"))) for name in (AHEAD, WRONG))
+    keep_time(Clock(ahead, wrong))
     sys.argv = ["switchyard", "run"]
     cli.main()
 

@@ -22,8 +22,8 @@ from sandbox.slack.workspace import Ephemeral, Message
 from sandbox.world import World
 from tests.flows.lab import FAST, buttons_of
 from tests.proof.conductor import Conductor
-from tests.proof.launcher import AHEAD, CONTROL, JUMP
-from tests.proof.wires import Wires
+from tests.proof.launcher import AHEAD, CONTROL, JUMP, WRONG
+from tests.proof.wires import Address, Wires
 
 ROOT = Path(__file__).parents[2]
 ACK_SECONDS = 1.0
@@ -66,12 +66,16 @@ class PlainStarter:
 
 
 class Launcher:
-    """Forks bots; see tests.proof.launcher. One serves a whole session of tests."""
+    """Forks bots; see tests.proof.launcher. One serves a whole session of tests.
 
-    def __init__(self) -> None:
+    `within` is a command that runs another one in surroundings of its own; `environ` is added to the environment.
+    """
+
+    def __init__(self, *within: str, **environ: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.proof.launcher"],
+            [*within, sys.executable, "-m", "tests.proof.launcher"],
             cwd=ROOT,
+            env={**os.environ, **environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -140,7 +144,10 @@ class Kept:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that one story needs. The bot is started again whenever it is gone, until the curtain."""
+    """Everything that one story needs. The bot is started again whenever it is gone, until the curtain.
+
+    The bot's clock goes wrong by so many seconds from its start on, until somebody sets it right.
+    """
 
     folder: Path
     launcher: Starter
@@ -151,6 +158,7 @@ class Stage:
     kept: Kept
     deaths: list[int] = field(default_factory=list)
     ahead: float = 0.0
+    wrong: float = 0.0
     _is_over: bool = False
 
     async def play(self, story: Coroutine[Any, Any, None]) -> None:
@@ -171,7 +179,7 @@ class Stage:
     async def _keep(self) -> None:
         """What systemd or Kubernetes would do. A bot that ends by itself is not started again: that is a finding."""
         while not self._is_over:
-            environ = {**self.environ, AHEAD: str(self.ahead)}
+            environ = {**self.environ, AHEAD: str(self.ahead), WRONG: str(self.wrong)}
             self.conductor.pid = self.launcher.launch(environ, self.folder)
             status = await self._ended()
             self.deaths.append(status)
@@ -199,6 +207,11 @@ class Stage:
         self.world.clock.advance(JUMP.total_seconds())
         os.kill(self.conductor.pid, signal.SIGUSR1)
 
+    def set_the_clock(self) -> None:
+        """The bot's clock is right from now on."""
+        self.wrong = 0.0
+        os.kill(self.conductor.pid, signal.SIGUSR2)
+
     async def connected(self) -> None:
         await self.world.slack.wait_until_connected(PATIENCE)
 
@@ -219,9 +232,16 @@ def labels(message: Message | Ephemeral) -> dict[str, str]:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, launcher: Starter, conductor: Conductor, *, mode: Mode = "socket", training_seconds: float = 0.4
+    folder: Path,
+    launcher: Starter,
+    conductor: Conductor,
+    *,
+    mode: Mode = "socket",
+    training_seconds: float = 0.4,
+    slack_at: Address | None = None,
+    services_at: Address | None = None,
 ) -> AsyncIterator[Stage]:
-    """A world with wires around it; no bot runs yet."""
+    """A world with wires around it; no bot runs yet. `slack_at` and `services_at` are how the bot calls them."""
     wires = Wires(conductor)
     await wires.open()
     await conductor.open()
@@ -231,7 +251,7 @@ async def stage(
     world = _world(mode, events_url, training_seconds)
     try:
         async with world:
-            environ = await _through(wires, world)
+            environ = await _through(wires, world, slack_at, services_at)
             if mode == "http":
                 environ["SWITCHYARD_HTTP__PORT"] = str(port)
             environ |= {CONTROL: conductor.address, **_own_corner(folder)}
@@ -273,14 +293,14 @@ def _seed_secrets(world: World) -> None:
     world.services.aitems.secret_key = "canary+aitems/secret==2"
 
 
-async def _through(wires: Wires, world: World) -> dict[str, str]:
+async def _through(wires: Wires, world: World, slack_at: Address | None, services_at: Address | None) -> dict[str, str]:
     """The bot's environment, in which every address leads through a wire."""
-    ways = {world.slack.base_url: await wires.lay("slack", world.slack.base_url)}
+    ways = {world.slack.base_url: await wires.lay("slack", world.slack.base_url, slack_at)}
     world.slack.lab.base_url = ways[world.slack.base_url]
     for service in world.services.all:
         for number, listener in enumerate(service._listeners):
             name = service.name if number == 0 else f"{service.name}'s other host"
-            ways[listener.url] = await wires.lay(name, listener.url)
+            ways[listener.url] = await wires.lay(name, listener.url, services_at)
     environ = {**_plain_environment(), **world.environment(), **PACE}
     for origin, way in ways.items():
         environ = {key: value.replace(origin, way) for key, value in environ.items()}

@@ -129,6 +129,7 @@ class People:
 
     stage: Stage
     story: Story
+    patience: float = PATIENCE
     acknowledged: int = 0
     answered: int = 0
     pressed: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -137,7 +138,7 @@ class People:
 
     async def live(self) -> None:
         """From the command to the end of the story."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.patience):
             await self._type()
             while not self.is_told():
                 await self._act()

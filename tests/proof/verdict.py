@@ -96,7 +96,13 @@ def _file_of(row: dict[str, Any]) -> str:
 
 def _expected_keys(stage: Stage) -> list[str]:
     cards = [f"{job['id']}:card" for job in stage.kept.jobs()]
-    moves = stage.kept.rows("SELECT job_id, seq FROM transitions WHERE seq > 1")
+    # Tries to start that surely got nowhere are told once, however many they are.
+    moves = stage.kept.rows(
+        """SELECT job_id, seq FROM transitions AS t WHERE seq > 1 AND NOT (
+             (old, new) IN (VALUES ('approved', 'starting'), ('starting', 'approved')) AND EXISTS (
+               SELECT 1 FROM transitions AS o WHERE o.job_id = t.job_id AND o.seq < t.seq
+               AND (o.old, o.new) = ('starting', 'approved')))"""
+    )
     prompts = stage.kept.rows("SELECT id FROM prompts")
     return [
         *cards,
