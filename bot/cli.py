@@ -58,11 +58,38 @@ def sandbox(port: int, mode: str, training_seconds: float) -> None:
 @click.argument("query", nargs=-1)
 @click.option("--limit", default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write all that fit, whatever --limit says, into a file; `-` is the standard output.",
+)
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="Of the export.  [default: csv]")
+@click.option("--force", is_flag=True, help="Replace the file of --export where it exists.")
 @click.pass_obj
-def jobs(config: Path | None, query: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """List trainings, newest first: [PROVIDER] [STATE] [since=7d] [TEXT]. Works beside a running bot."""
-    from bot.history import list_jobs
+def jobs(
+    config: Path | None,
+    *,
+    query: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    target: Path | None,
+    form: str | None,
+    force: bool,
+) -> None:
+    """List trainings, newest first: [PROVIDER] [STATE] [since=7d] [TEXT]. Works beside a running bot.
 
+    With --export they are written into a file, which is recorded in the audit log.
+    """
+    from bot.domain.job_exports import Form
+    from bot.history import export_jobs, list_jobs
+
+    if target is not None:
+        settings = _settings(dict(os.environ), config)
+        click.echo(export_jobs(settings, query, target, Form(form or "csv"), may_replace=force), err=True)
+        return
+    if form or force:
+        raise click.UsageError("--format and --force belong to --export FILE.")
     _say(asyncio.run(list_jobs(_settings(dict(os.environ), config), query, limit=limit, as_json=as_json)))
 
 

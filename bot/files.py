@@ -61,6 +61,11 @@ class DataFolder:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / job_id
 
+    def export(self, notice_id: str) -> Path:
+        folder = self.spool.parent / "exports"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / notice_id
+
     def _named(self, source: str, suffixes: tuple[str, ...]) -> str:
         if not _is_plain(source):
             raise DataError(f"{_shown(source)} is not the name of a file in the data folder: write its name alone.")

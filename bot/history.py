@@ -1,23 +1,31 @@
 """The history in the shell: read only, also beside a running bot."""
 
+import asyncio
 import json
+import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from bot.app import open_store, utc_now
+from bot.audit_log import record_export
+from bot.domain.job_exports import Form
 from bot.domain.jobs import Job, Transition
-from bot.errors import UsageError
+from bot.errors import StoreError, UsageError
+from bot.ports import JobFilter
 from bot.settings import Settings
+from bot.usecases.export import Written, told_filter, write_stories
 from handlers.grammar import parse_history, split
 from handlers.views.words import PHRASES
 
 
 async def list_jobs(settings: Settings, query: Sequence[str], *, limit: int, as_json: bool) -> list[str]:
     """A line a job, newest first."""
-    names = list(settings.providers)
-    wanted = parse_history(split(" ".join(["all", *query])), providers=names, place="", user="", now=utc_now())
     async with open_store(settings, read_only=True) as store:
-        found = await store.jobs(wanted, limit=limit)
+        found = await store.jobs(_wanted(settings, query), limit=limit)
     return [_as_json(job) if as_json else _as_line(job) for job in found] or ["No training fits."]
 
 
@@ -30,6 +38,51 @@ async def tell_job(settings: Settings, job_id: str) -> list[str]:
         transitions = await store.transitions(job_id)
     facts = [f"{label}: {value}" for label, value in (job.plan.summary if job.plan else ())]
     return [_as_line(job), *facts, *(_as_move(one) for one in transitions)]
+
+
+def export_jobs(settings: Settings, query: Sequence[str], target: Path, form: Form, *, may_replace: bool) -> str:
+    """Write every training that fits into a file, `-` is the standard output; the sentence that says so.
+
+    The file gets its name, or is printed, once it is complete and its export is on record. Raises StoreError.
+    """
+    is_printed = str(target) == "-"
+    if not is_printed and target.exists() and not may_replace:
+        raise StoreError(f"{target} exists already; `--force` replaces it. Nothing was exported.")
+    wanted = _wanted(settings, query)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".switchyard-", dir=None if is_printed else target.parent) as folder:
+            part = Path(folder) / "part"
+            written = asyncio.run(_write(settings, wanted, form, part))
+            facts: dict[str, Any] = {
+                "format": form,
+                "filter": told_filter(wanted),
+                "rows": written.rows,
+                "sha256": written.sha256,
+            }
+            record_export(settings, "jobs", "standard output" if is_printed else target.name, **facts)
+            _hand_over(part, target)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}.") from error
+    return f"{written.rows:,} training{'' if written.rows == 1 else 's'} exported."
+
+
+async def _write(settings: Settings, wanted: JobFilter, form: Form, part: Path) -> Written:
+    async with open_store(settings, read_only=True) as store:
+        return await write_stories(store, wanted, form, part, utc_now)
+
+
+def _hand_over(part: Path, target: Path) -> None:
+    if str(target) != "-":
+        part.replace(target)
+        return
+    with part.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+def _wanted(settings: Settings, query: Sequence[str]) -> JobFilter:
+    words = split(" ".join(["all", *query]))
+    return parse_history(words, providers=list(settings.providers), place="", user="", now=utc_now())
 
 
 def _as_line(job: Job) -> str:

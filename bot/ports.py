@@ -13,6 +13,7 @@ from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.contents import Content, HomePage
 from bot.domain.health import ServiceHealth
+from bot.domain.history import Story
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
 from bot.domain.pace import Pace
 from bot.domain.policy import Act, Policy
@@ -208,6 +209,7 @@ class Answered:
 class JobFilter:
     """Which jobs of the history. `text` is looked for in model, id and parameters; empty fields do not filter."""
 
+    team: str = ""
     place: str = ""
     user: str = ""
     provider: str = ""
@@ -333,6 +335,12 @@ class Store(Protocol):
     async def jobs(self, wanted: JobFilter, *, offset: int = 0, limit: int = 20) -> list[Job]:
         """Newest first."""
 
+    async def stories(self, wanted: JobFilter, *, after: Job | None = None, limit: int = 200) -> list[Story]:
+        """Jobs with all that is kept of them, newest first: those that follow `after` in that order.
+
+        Whatever is made or moves between two pages, each job that was there is on one of them, once.
+        """
+
     async def in_states(self, states: frozenset[JobState]) -> list[Job]: ...
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
@@ -386,8 +394,14 @@ class Store(Protocol):
 
     async def sent(self, notice: Notice, *, ts: str, channel: str) -> None: ...
 
-    async def keep_body(self, notice: Notice) -> None:
-        """Write what a notice says: what its delivery has to know of itself when it is tried again."""
+    async def keep_body(self, notice: Notice, *, records: Sequence[Record] = ()) -> None:
+        """Write what a notice says: what its delivery has to know of itself when it is tried again.
+
+        With it, what is to be on record before the delivery goes on.
+        """
+
+    async def ask_export(self, notice: Notice, actor: Actor, *, caps: Caps = Caps()) -> bool:
+        """Keep the wish for an export; False, and nothing is kept, where the person sent too many commands."""
 
     async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None: ...
 
@@ -509,6 +523,9 @@ class Files(Protocol):
         """A file that lies in the spool already, read anew; DataError where it is gone or is not what it was."""
 
     def result(self, job_id: str) -> Path: ...
+
+    def export(self, notice_id: str) -> Path:
+        """Where an export lies until Slack has it: in a folder that only our account can read."""
 
 
 class Providers(Protocol):

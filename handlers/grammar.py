@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher, get_close_matches
 
 from bot.domain.arguments import Argument, Family, Kind, usage
+from bot.domain.job_exports import Form
 from bot.domain.jobs import ENDS, JobState
 from bot.domain.requests import Json
 from bot.domain.text import find_unfit, in_one_line
@@ -26,6 +27,7 @@ _JOB_ID = re.compile(r"j[0-9a-z]{6}")
 _SINCE = re.compile(r"([0-9]{1,4})([hdw])")
 _SPACE = re.compile(r"\s")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_HISTORY_OPTIONS = "`since=7d` filters, and `export=csv` or `export=jsonl` after `/jobs` makes a file"
 MOST_CHARACTERS = 4000
 MOST_IN_A_SENTENCE = 800
 
@@ -283,6 +285,22 @@ def _not_a_reference(provider: Provider, given: Sequence[str]) -> UsageError:
     return UsageError(f"{what}. It goes: `/status {provider.name} {line}`, for example `{example}`.")
 
 
+def take_export(words: Sequence[Word]) -> tuple[Form | None, list[Word]]:
+    """The form of `export=csv` or `export=jsonl`, None where no file is asked for, and the words besides."""
+    asked = [word for word in words if word.name == "export"]
+    if len(asked) > 1:
+        raise _given_twice("export")
+    rest = [word for word in words if word.name != "export"]
+    return (_form(asked[0].text) if asked else None), rest
+
+
+def _form(text: str) -> Form:
+    forms = {form.value: form for form in Form} | {"json": Form.JSONL, "": Form.CSV}
+    if text.casefold() not in forms:
+        raise UsageError(f"`export={shown(text)}` is not known: write `export=csv` or `export=jsonl`.", word=text)
+    return forms[text.casefold()]
+
+
 def parse_history(
     words: Sequence[Word], *, providers: Sequence[str], place: str, user: str, now: datetime
 ) -> JobFilter:
@@ -296,7 +314,7 @@ def parse_history(
         if word.name == "since":
             fields["since"] = now - _duration(word.text)
         elif word.name:
-            raise UsageError(f"`{shown(word.name)}=` is not known here; only `since=` is.", word=word.name)
+            raise UsageError(f"`{shown(word.name)}=` is not known here: {_HISTORY_OPTIONS}.", word=word.name)
         elif key in ("here", "mine", "all"):
             fields |= {"place": place if key == "here" else "", "user": user if key == "mine" else ""}
         elif key in providers:

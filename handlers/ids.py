@@ -50,7 +50,9 @@ class Action(StrEnum):
     USE_DM = "use_dm"
     WATCH = "watch"
     LOOK = "look"
-    JOBS_PAGE = "jobs_page"  # qualified by the page
+    JOBS_PAGE = "jobs_page"  # qualified by the page, or by whose trainings
+    EXPORT = "export"  # all that fits, as a file; qualified by its form
+    STORY = "story"  # what is kept of one training; qualified by the training, or by the page
 
 
 def action_id(action: Action, which: str = "") -> str:

@@ -12,11 +12,12 @@ from bot.domain.approvals import Group, Prompt
 from bot.domain.audit import Anchor, AuditKind, Entry, Record, may_switch, records_of, records_of_prompts
 from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.health import ServiceHealth
+from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
 from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Overview, Undelivered, Visit, Work
-from storage import asks, audit, homes, outbox
+from storage import asks, audit, history, homes, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -168,6 +169,10 @@ class SqliteStore:
         found = await self._read(lambda db: rows(db, sql, {**values, "limit": limit, "offset": offset}))
         return [to_job(row) for row in found]
 
+    async def stories(self, wanted: JobFilter, *, after: Job | None = None, limit: int = 200) -> list[Story]:
+        conditions, values = _conditions(wanted)
+        return await self._read(lambda db: history.page(db, conditions, values, after, limit))
+
     async def in_states(self, states: frozenset[JobState]) -> list[Job]:
         sql = f"SELECT * FROM jobs WHERE state IN ({listed(states)}) ORDER BY created_at"
         return [to_job(row) for row in await self._read(lambda db: rows(db, sql))]
@@ -309,8 +314,21 @@ class SqliteStore:
     async def sent(self, notice: Notice, *, ts: str, channel: str) -> None:
         await self._write(lambda db: outbox.end(db, notice, "sent", sent_ts=ts, sent_to=channel))
 
-    async def keep_body(self, notice: Notice) -> None:
-        await self._write(lambda db: outbox.keep_body(db, notice))
+    async def keep_body(self, notice: Notice, *, records: Sequence[Record] = ()) -> None:
+        def work(db: Database) -> None:
+            outbox.keep_body(db, notice)
+            audit.append(db, records)
+
+        await self._write(work)
+
+    async def ask_export(self, notice: Notice, actor: Actor, *, caps: Caps = NO_CAPS) -> bool:
+        def work(db: Database) -> bool:
+            if not asks.takes(db, notice.key, actor.user, notice.try_at, caps.commands):
+                return False
+            outbox.add(db, notice)
+            return True
+
+        return await self._write(work)
 
     async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None:
         await self._write(lambda db: outbox.put_back(db, notice, try_at, in_doubt=in_doubt, error=error))
@@ -540,7 +558,7 @@ def _conditions(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
     """A WHERE clause and its values. The clauses are constants; what people typed is bound."""
     clauses = ["1"]
     values: dict[str, Any] = {}
-    for column in ("place", "user", "provider", "model", "remote_id"):
+    for column in ("team", "place", "user", "provider", "model", "remote_id"):
         if getattr(wanted, column):
             clauses.append(f"{column} = :{column}")
             values[column] = getattr(wanted, column)

@@ -19,6 +19,7 @@ class NoticeKind(StrEnum):
     PROMPT = "prompt"  # a question with buttons
     REMINDER = "reminder"  # in the thread of a prompt that nobody has answered; not sent once it is closed
     FILE = "file"  # the file that a training left, in the card's thread
+    EXPORT = "export"  # the history as a file, into the direct message of who asked for it; belongs to no job
     HEALTH = "health"  # a service went away or came back; belongs to no job
     REDRAW = "redraw"  # an edit of a message that was posted before
     TOLD = "told"  # an answer that only one person sees, through a response_url

@@ -14,6 +14,7 @@ from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
 from bot.usecases.cards import about, card
+from bot.usecases.export import give_up_export, share_export
 from bot.usecases.home import draw_home
 from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
@@ -91,6 +92,8 @@ async def _send(deps: Deps, notice: Notice) -> None:
         await draw_home(deps, notice)
     elif notice.kind is NoticeKind.FILE:
         await _share(deps, notice)
+    elif notice.kind is NoticeKind.EXPORT:
+        await _share_history(deps, notice)
     else:
         await _post(deps, notice)
 
@@ -106,6 +109,12 @@ async def _share(deps: Deps, notice: Notice) -> None:
         raise MessengerBusyError("The card is not there yet.", retry_after=1.0)
     channel = await _channel(deps, notice, job)
     shared = await _share_now(deps, notice, job, channel, await _thread(deps, notice, channel))
+    await deps.store.sent(notice, ts=shared.ts, channel=channel)
+
+
+async def _share_history(deps: Deps, notice: Notice) -> None:
+    channel = await _channel(deps, notice, None)
+    shared = await share_export(deps, notice, channel)
     await deps.store.sent(notice, ts=shared.ts, channel=channel)
 
 
@@ -268,6 +277,8 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
         return
     if notice.kind is NoticeKind.FILE:
         await give_up(deps, notice, error)
+    if notice.kind is NoticeKind.EXPORT:
+        await give_up_export(deps, notice, error)
     log.warning("message dropped", notice=notice.id, kind=notice.kind.value, job=notice.job_id, error=str(error))
     await deps.store.drop(notice, str(error))
     deps.nudge("deliver")

@@ -50,7 +50,7 @@ def tell_result(deps: Deps, job: Job, size: int) -> Notice:
 
 async def share_result(deps: Deps, notice: Notice, job: Job, channel: str, thread: str | None) -> Shared:
     """Share it in this conversation, unless an earlier attempt has. What the messenger raises tells how it failed."""
-    shared = await _shared_before(deps, notice)
+    shared = await shared_before(deps, notice)
     if shared is None:
         notice = await _uploaded(deps, notice, job)
         shared = await deps.messenger.share(
@@ -65,7 +65,8 @@ async def share_result(deps: Deps, notice: Notice, job: Job, channel: str, threa
     return shared
 
 
-async def _shared_before(deps: Deps, notice: Notice) -> Shared | None:
+async def shared_before(deps: Deps, notice: Notice) -> Shared | None:
+    """Has an earlier attempt, whose answer was lost, shared the file of this notice after all?"""
     file_id = notice.body.get("file_id")
     return await deps.messenger.find_share(file_id) if notice.in_doubt and file_id else None
 

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from bot.domain.approvals import Answer
 from bot.domain.changes import Say
+from bot.domain.job_exports import Form
 from bot.domain.requests import Actor
 from bot.ports import Click, Deps
 from bot.usecases.cancel import cancel, keep_watching, offer_again
@@ -15,7 +16,8 @@ from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
 from bot.usecases.retrain import Wish, retrain
-from handlers.commands.jobs import show_page
+from handlers.commands.jobs import export, show_page
+from handlers.commands.status import tell_story
 from handlers.commands.train import tell_request
 from handlers.grammar import Word, parse_reference, shown
 from handlers.ids import Action, action_of
@@ -119,6 +121,20 @@ async def _jobs_page(deps: Deps, payload: ActionPayload) -> Message:
     return await show_page(deps, query, _number(number, otherwise=0), actor=payload.actor, place=place)
 
 
+async def _export(deps: Deps, payload: ActionPayload) -> Say | Message:
+    _, _, which = payload.pressed.action_id.partition(":")
+    if which not in Form.__members__.values():
+        return Say(text=UNKNOWN_PROMPT)
+    place = payload.channel.id if payload.channel else ""
+    key = payload.trigger_id or deps.new_id()
+    return await export(deps, payload.pressed.value, Form(which), key=key, actor=payload.actor, place=place)
+
+
+async def _story(deps: Deps, payload: ActionPayload) -> Message:
+    job_id, _, number = payload.pressed.value.partition("|")
+    return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
+
+
 def _number(text: str, *, otherwise: int) -> int:
     """The number in a button's value; nothing larger is ever written into one."""
     return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else otherwise
@@ -138,5 +154,7 @@ PRESSES: Mapping[Action, Press] = {
     Action.WATCH: _watch,
     Action.LOOK: _look,
     Action.JOBS_PAGE: _jobs_page,
+    Action.EXPORT: _export,
+    Action.STORY: _story,
 }
 """Every action but REJECT, which opens a form first (see `handlers.forms.reason`)."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.changes import Say
+from bot.domain.history import Story
 from bot.domain.jobs import ENDS, JobState
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter
@@ -44,10 +45,11 @@ async def _answer_job(deps: Deps, job_id: str, more: Sequence[Word], team: str) 
     return await tell_story(deps, job_id, team)
 
 
-async def tell_story(deps: Deps, job_id: str, team: str) -> Message:
-    """One job's story. Raises UsageError for a job that is not kept here."""
+async def tell_story(deps: Deps, job_id: str, team: str, number: int = 0) -> Message:
+    """A page of one job's story. Raises UsageError for a job that is not kept here."""
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != team:
         raise UsageError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.", word=job_id)
     title, _ = about(deps, job.request.provider)
-    return history.story(job, await deps.store.transitions(job_id), await deps.store.prompts(job_id), title)
+    moves, prompts = await deps.store.transitions(job_id), await deps.store.prompts(job_id)
+    return history.story(Story(job=job, moves=tuple(moves), prompts=tuple(prompts)), title, deps.now(), number=number)

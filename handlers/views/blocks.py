@@ -155,4 +155,4 @@ def _readable(shown: Iterable[Block]) -> Iterator[str]:
     """The texts of blocks without what stands on their buttons: in a plain text nothing can be pressed."""
     for block in shown:
         if block["type"] != "actions":
-            yield from _texts(block)
+            yield from _texts({key: part for key, part in block.items() if key != "accessory"})

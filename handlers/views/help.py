@@ -25,7 +25,9 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
         blocks.section(
             "`/train help PROVIDER` explains one service. `/train-status` lists what is alive in this channel, "
             "`/train-status JOB` tells a training's story, `/train-status PROVIDER REF…` asks the service itself "
-            "(where Slack delivers `/status`, that works too). `/jobs` is the history."
+            "(where Slack delivers `/status`, that works too). `/jobs` is the history: "
+            "`/jobs [here|mine|all] [PROVIDER] [STATE] [since=7d] [TEXT]` filters it, and with `export=csv` or "
+            "`export=jsonl` all that fits comes as a file into your direct message."
         )
     )
     return blocks.message("What can be trained here", shown)

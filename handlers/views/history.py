@@ -1,15 +1,20 @@
 """Lists of jobs and the story of one."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from bot.domain.approvals import Outcome, Prompt
-from bot.domain.jobs import Job, Transition
-from bot.domain.text import code
+from bot.domain.history import Span, Story, spans
+from bot.domain.job_exports import Form
+from bot.domain.jobs import Job
+from bot.domain.text import code, cut
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.prompts import HEADINGS, outcome
+from handlers.views.prompts import HEADINGS, by_vote, outcome
 from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
 
 PAGE = 10
@@ -17,7 +22,21 @@ MOST_ALIVE = 40
 MOST_QUERY = 1500
 """A longer one would not fit into the button that turns the page."""
 
-_MOST_MOVES = 30
+_MOST_ON_A_PAGE = 9000
+"""Characters of a story in one message, which leaves room for its heading and its buttons."""
+_DIGEST = 12
+"""Signs of a digest that tell it from every other here."""
+_SCOPES = {"here": "Here", "mine": "Mine", "all": "Everybody's"}
+_SCOPE = re.compile(r"(?:^|\s+)(?:here|mine|all)$", re.IGNORECASE)
+_FORMS: Mapping[Form, str] = {Form.CSV: "Export CSV", Form.JSONL: "Export JSON lines"}
+_SPANS: Mapping[Span, str] = {
+    Span.CHECKING: "checking",
+    Span.PEOPLE: "waiting for people",
+    Span.STARTING: "starting",
+    Span.QUEUED: "waiting at the service",
+    Span.TRAINING: "training",
+    Span.SWITCHING: "switching",
+}
 
 
 def job_line(job: Job) -> str:
@@ -42,13 +61,25 @@ def alive(jobs: Sequence[Job]) -> Message:
 
 
 def page(jobs: Sequence[Job], *, query: str, number: int, has_more: bool) -> Message:
-    """One page of `/jobs`; `query` is what was typed, so that the next page asks the same."""
+    """One page of `/jobs`; `query` is what was typed, so that the next page, and the file, are of the same."""
     if not jobs and not number:
-        return blocks.say_text("No training fits. `/jobs all` lists every one, newest first.")
+        return blocks.message(_NONE, [blocks.section(_NONE)], [blocks.buttons(list(_scopes(query)))])
     shown = [blocks.section(f"*Trainings, newest first* (page {number + 1})")]
-    shown += [blocks.section(job_line(job)) for job in jobs] or [blocks.section("There are no more.")]
-    turns = list(_turns(query, number, has_more=has_more))
-    return blocks.message(f"Trainings: {len(jobs)}", shown, [blocks.buttons(turns)] if turns else [])
+    shown += [_with_story(job) for job in jobs] or [blocks.section("There are no more.")]
+    turns = [*_turns(query, number, has_more=has_more), *_exports(query)]
+    last = [blocks.buttons(turns), blocks.buttons(list(_scopes(query))), blocks.context([_typed(query)])]
+    return blocks.message(f"Trainings: {len(jobs)}", shown, last)
+
+
+_NONE = "No training fits. `/jobs all` lists every one, newest first."
+
+
+def _with_story(job: Job) -> Block:
+    return {**blocks.section(job_line(job)), "accessory": _story_button("Story", job.id, job.id)}
+
+
+def _story_button(label: str, which: str, value: str) -> Block:
+    return blocks.button(label, action_id(Action.STORY, which), value)
 
 
 def _turns(query: str, number: int, *, has_more: bool) -> Iterator[Block]:
@@ -58,14 +89,67 @@ def _turns(query: str, number: int, *, has_more: bool) -> Iterator[Block]:
             yield blocks.button(label, action_id(Action.JOBS_PAGE, str(to)), f"{to}|{query}")
 
 
-def story(job: Job, transitions: Sequence[Transition], prompts: Sequence[Prompt], title: str) -> Message:
-    """Everything that is kept of one job: its data, who decided what, its moves."""
-    name = named(title, job)
+def _exports(query: str) -> Iterator[Block]:
+    """The buttons that make a file of everything that fits."""
+    for form, label in _FORMS.items():
+        yield blocks.button(label, action_id(Action.EXPORT, form.value), query)
+
+
+def _scopes(query: str) -> Iterator[Block]:
+    """The buttons that ask the same of other people's trainings: of those words the last one holds."""
+    for scope, label in _SCOPES.items():
+        rest = _SCOPE.sub("", query)
+        yield blocks.button(label, action_id(Action.JOBS_PAGE, scope), f"0|{rest} {scope}".replace("| ", "|"))
+
+
+def _typed(query: str) -> str:
+    return f"{code(cut(f'/jobs {query}'.strip(), 200))} lists this."
+
+
+# -- one story --------------------------------------------------------------------------------------------------------
+
+
+def story(told: Story, title: str, now: datetime, *, number: int = 0) -> Message:
+    """A page of everything that is kept of one job: its data, what came of it, who decided what, its latest moves."""
+    job, name = told.job, named(title, told.job)
+    facts = [*_facts(job), *_outcome(job), _took(told, now), *map(_decision, told.prompts)]
+    moves = [f"{when(one.at)} {moved(one, 500)}" for one in reversed(told.moves)]
+    pages = list(_pages([*facts, *moves]))
+    number = min(number, len(pages) - 1)
+    start = sum(map(len, pages[:number]))
+    left = len(facts) + len(moves) - start - len(pages[number])
     shown = [blocks.section(f"{sign(job.state)} *{name}*: {PHRASES[job.state]}")]
-    shown += blocks.lines(_facts(job))
-    shown += blocks.lines(_decision(prompt) for prompt in prompts if prompt.outcome is Outcome.ANSWERED)
-    shown += blocks.lines(_moves(transitions))
-    return blocks.message(f"{name}: {PHRASES[job.state]}", shown)
+    shown += blocks.lines(_in_order(pages[number], len(facts) - start))
+    return blocks.message(f"{name}: {PHRASES[job.state]}", shown, _leaves(job.id, number, left))
+
+
+def _pages(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The lines of each page, as many as fit; at least one page."""
+    rest = list(texts)
+    while rest:
+        weights = [sum(map(len, rest[: end + 1])) for end in range(len(rest))]
+        fits = len(list(takewhile(lambda weight: weight <= _MOST_ON_A_PAGE, weights))) or 1
+        yield rest[:fits]
+        rest = rest[fits:]
+
+
+def _in_order(texts: Sequence[str], facts: int) -> list[str]:
+    """Facts first, then the moves of this page as they followed each other; of a long story the latest come first."""
+    facts = max(0, min(facts, len(texts)))
+    return [*texts[:facts], *reversed(texts[facts:])]
+
+
+def _leaves(job_id: str, number: int, left: int) -> list[Block]:
+    """What is on other pages is said, and a press away."""
+    turns = []
+    if number:
+        turns.append(_story_button("Back", str(number - 1), f"{job_id}|{number - 1}"))
+    if left:
+        turns.append(_story_button(f"{left} more", str(number + 1), f"{job_id}|{number + 1}"))
+    said = (
+        [blocks.context([f"{left} more lines of this story, of earlier moves, are on the next page."])] if left else []
+    )
+    return [*said, *([blocks.buttons(turns)] if turns else [])]
 
 
 def _facts(job: Job) -> Iterator[str]:
@@ -74,19 +158,78 @@ def _facts(job: Job) -> Iterator[str]:
         yield from (f"{foreign(label, 80)}: {foreign(value)}" for label, value in job.plan.summary)
     if job.plan and job.plan.payload:
         payload = job.plan.payload
-        yield f"Data: {verbatim(payload.name)}, {payload.rows:,} rows, SHA-256 {code(payload.sha256)}"
+        width = f" in {payload.columns:,} columns" if payload.columns else ""
+        size = f"{payload.rows:,} rows{width}, {payload.size:,} bytes"
+        yield f"Data: {verbatim(payload.name)}, {size}, SHA-256 {code(payload.sha256)}"
+        yield from (f"{foreign(label, 80)}: {foreign(fact)}" for label, fact in payload.facts.items())
+        yield from (f"Warning: {foreign(warning)}" for warning in payload.warnings)
+    if job.request.kept_from:
+        yield f"Data kept from training {code(job.request.kept_from)}"
     if job.remote_id:
         yield f"At the service: {verbatim(job.remote_id, 200)}"
+
+
+def _outcome(job: Job) -> Iterator[str]:
+    """What the service said last, and what came of it."""
+    seen = job.look.status
+    if seen is not None:
+        detail = f" ({foreign(seen.detail)})" if seen.detail else ""
+        yield f"The service said last: {verbatim(seen.word)}{detail}"
+        yield from (f"{foreign(part, 80)}: {foreign(word)}" for part, word in seen.parts)
+        yield from _pairs("Result", seen.result)
+        yield from _pairs("Scores", seen.metrics)
+    size = job.look.notes.get("result_bytes")
+    if isinstance(size, int):
+        yield f"Result file: {size:,} bytes"
+    yield from _pairs("At the switch", job.switch or {})
     if job.look.error:
-        yield foreign(job.look.error, 800)
+        yield foreign(job.look.error, 500)
+
+
+def _pairs(heading: str, values: Mapping[str, object]) -> Iterator[str]:
+    if values:
+        yield f"{heading}: {foreign(', '.join(f'{key} {value}' for key, value in values.items()), 500)}"
+
+
+def _took(told: Story, now: datetime) -> str:
+    """How long each part took, and all of it."""
+    spent = spans(told, now)
+    total = f"{_lasted(spent[Span.TOTAL])} {'in all' if told.job.has_ended else 'so far'}"
+    parts = [f"{label} {_lasted(spent[span])}" for span, label in _SPANS.items() if spent[span]]
+    return f"Took {': '.join([total, ', '.join(parts)] if parts else [total])}"
+
+
+def _lasted(spent: timedelta) -> str:
+    """A duration by its two largest units."""
+    minutes, seconds = divmod(round(spent.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next((place for place, (count, _) in enumerate(units) if count), len(units) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count) or "0 s"
 
 
 def _decision(prompt: Prompt) -> str:
-    return f"*{HEADINGS[prompt.subject]}* {outcome(prompt)}"
+    """A question: what was asked when, under which rule, and who answered what and why."""
+    rule = f", rule “{foreign(prompt.rule.name, 80)}”" if prompt.rule.name else ""
+    asked = f"Asked {when(prompt.asked_at)}{rule}, digest {_digest(prompt.digest)}."
+    return f"*{HEADINGS[prompt.subject]}* {_answered(prompt)} {asked}{_votes(prompt)}"
 
 
-def _moves(transitions: Sequence[Transition]) -> Iterator[str]:
-    hidden = len(transitions) - _MOST_MOVES
-    if hidden > 0:
-        yield f"… {hidden} earlier moves are left out."
-    yield from (f"{when(one.at)} {moved(one, 200)}" for one in transitions[-_MOST_MOVES:])
+def _answered(prompt: Prompt) -> str:
+    if prompt.outcome is Outcome.OPEN:
+        return "Not answered yet."
+    return f"{outcome(prompt)} Closed {when(prompt.closed_at)}." if prompt.closed_at else outcome(prompt)
+
+
+def _votes(prompt: Prompt) -> str:
+    given = ", ".join(f"{by_vote(vote)} {when(vote.at)}" for vote in prompt.votes[:_MOST_VOTES])
+    more = f", {len(prompt.votes) - _MOST_VOTES} more" if len(prompt.votes) > _MOST_VOTES else ""
+    return f" {len(prompt.votes)} of {prompt.rule.needed} approvals: {given}{more}." if given else ""
+
+
+_MOST_VOTES = 5
+
+
+def _digest(digest: str) -> str:
+    return code(digest[:_DIGEST])

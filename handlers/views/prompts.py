@@ -151,12 +151,13 @@ def _votes(prompt: Prompt) -> list[str]:
     """Who has approved so far, where it takes several."""
     if not prompt.votes or prompt.rule.needed < 2:
         return []
-    given = [_vote(vote) for vote in prompt.votes]
+    given = [by_vote(vote) for vote in prompt.votes]
     missing = f" {prompt.missing} more needed." if prompt.outcome is Outcome.OPEN and prompt.missing else ""
     return [f"{len(given)} of {prompt.rule.needed} approvals: {', '.join(given)}.{missing}"]
 
 
-def _vote(vote: Vote) -> str:
+def by_vote(vote: Vote) -> str:
+    """Who approved, in whose place, and why."""
     seat = f" for <@{vote.seat}>" if vote.seat != vote.actor.user else ""
     reason = f" ({foreign(vote.reason, 200)})" if vote.reason else ""
     return f"{person(vote.actor)}{seat}{reason}"

@@ -96,13 +96,13 @@ async def test_the_history_is_filtered_and_turns_pages(tmp_path: Path) -> None:
 
         page = await here.ask("/jobs all")
         assert models(page) == ["reviews-2026", *(f"m-{number:02}" for number in range(24, 15, -1))]
-        assert labels(page) == ["Older"]
+        assert turns(page) == ["Older"]
         page = await here.press(page, "Older", "ada")
         assert models(page) == [f"m-{number:02}" for number in range(15, 5, -1)]
-        assert labels(page) == ["Newer", "Older"]
+        assert turns(page) == ["Newer", "Older"]
         page = await here.press(page, "Older", "ada")
         assert models(page) == [f"m-{number:02}" for number in range(5, 0, -1)]
-        assert labels(page) == ["Newer"]
+        assert turns(page) == ["Newer"]
         assert models(await here.press(page, "Newer", "ada"))[0] == "m-15"
 
         assert len(models(await here.ask("/jobs"))) == 10
@@ -114,6 +114,10 @@ async def test_the_history_is_filtered_and_turns_pages(tmp_path: Path) -> None:
         assert models(await here.ask('/jobs all "data": "missing-text"', "dan")) == []
         here.time.advance(hours=2)
         assert "No training fits" in shown(await here.ask("/jobs all since=1h"))
+
+
+def turns(page: Ephemeral) -> list[str]:
+    return [label for label in labels(page) if label in ("Newer", "Older")]
 
 
 def models(page: Ephemeral) -> list[str]:

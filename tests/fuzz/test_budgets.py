@@ -19,6 +19,7 @@ from jsonschema import Draft7Validator
 from bot.domain.approvals import Prompt
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Card, Content, Line, Note, Question
+from bot.domain.history import Story
 from bot.domain.jobs import Job, JobState, Look, Phase, RemoteStatus, Transition
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
 from handlers.ids import Action
@@ -146,7 +147,9 @@ def answers(draw: st.DrawFn) -> Message:
             return history.page(draw(many_jobs(history.PAGE)), query=query, number=number, has_more=has_more)
         case "story":
             told = draw(st.lists(moves(), max_size=5)) * draw(st.sampled_from([1, 1, 12]))
-            return history.story(draw(jobs()), told, draw(st.lists(prompts(), max_size=6)), draw(NAMES))
+            asked = tuple(draw(st.lists(prompts(), max_size=6)))
+            whole = Story(job=draw(jobs()), moves=tuple(told), prompts=asked)
+            return history.story(whole, draw(NAMES), samples.AT, number=draw(st.integers(0, 3)))
         case _:
             return blocks.say(Say(text=draw(NAMES), buttons=draw(buttons())))
 

@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject, Vote
 from bot.domain.changes import Button
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
+from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState, Look, Phase, RemoteStatus, Transition
 from bot.domain.policy import Rule
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
@@ -148,7 +149,9 @@ def histories(foreign: str = "my-model") -> Iterator[Message]:
     yield history.page(jobs[: history.PAGE], query=foreign[:1500], number=1, has_more=True)
     moves = [move(state, foreign, seq=seq) for seq, state in enumerate(JobState, 1)]
     for one in jobs:
-        yield history.story(one, moves * 3, list(prompts(foreign)), "Sestek Knovvu ML")
+        told = Story(job=one, moves=tuple(moves * 3), prompts=tuple(prompts(foreign)))
+        yield history.story(told, "Sestek Knovvu ML", AT)
+        yield history.story(told, "Sestek Knovvu ML", AT, number=1)
 
 
 def views(foreign: str = "my-model") -> Iterator[dict[str, Any]]:

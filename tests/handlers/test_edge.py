@@ -19,7 +19,7 @@ from handlers.guard import NOT_SAVED, SORRY
 from handlers.ids import Action, Callback, Command
 from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
 from handlers.views.forms import REASON
-from sandbox.slack.workspace import Message
+from sandbox.slack.workspace import Ephemeral, Message
 from tests.handlers.edge import ADA, BORA, CHANNEL, CHIE, TEAM, Edge, edge
 
 
@@ -283,13 +283,18 @@ async def test_pages_are_turned(here: Edge) -> None:
         await here.type(f"/train deepopinion 1 reviews-{number}")
     await here.type("/jobs deepopinion")
     answer = here.told(ADA)[-1]
-    [older] = (answer.blocks or ())[-1]["elements"]
+    older = pressed(answer, "jobs_page:1")
     assert (older["text"]["text"], older["value"]) == ("Older", "1|deepopinion")
     await here.press(older["action_id"], older["value"])
     page = here.told(ADA)[-1]
     assert sum("reviews-" in json.dumps(block) for block in page.blocks or ()) == 2
     await here.press("jobs_page:7", "7|deepopinion")
     assert "There are no more." in json.dumps(here.told(ADA)[-1].blocks)
+
+
+def pressed(message: Ephemeral, action: str) -> dict[str, Any]:
+    rows = [block["elements"] for block in message.blocks or () if block["type"] == "actions"]
+    return next(one for elements in rows for one in elements if one["action_id"] == action)
 
 
 async def test_a_service_is_asked_or_watched_by_a_button(here: Edge) -> None:

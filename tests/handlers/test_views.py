@@ -18,6 +18,7 @@ from jsonschema import Draft7Validator
 from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Subject
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Card, Note
+from bot.domain.history import Story
 from bot.domain.jobs import ENDS, JobState, Look
 from bot.domain.policy import Rule
 from bot.domain.requests import Payload
@@ -404,15 +405,32 @@ def test_pages_are_turned_with_what_was_typed() -> None:
     jobs = [samples.job() for _ in range(history.PAGE)]
     message = history.page(jobs, query="all sony <x>", number=1, has_more=True)
     buttons = {one["text"]["text"]: (one["action_id"], one["value"]) for one in pressed(message.blocks)}
-    assert buttons == {"Newer": ("jobs_page:0", "0|all sony <x>"), "Older": ("jobs_page:2", "2|all sony <x>")}
-    assert pressed(history.page(jobs, query="", number=0, has_more=False).blocks) == []
+    assert buttons == {
+        "Newer": ("jobs_page:0", "0|all sony <x>"),
+        "Older": ("jobs_page:2", "2|all sony <x>"),
+        "Export CSV": ("export:csv", "all sony <x>"),
+        "Export JSON lines": ("export:jsonl", "all sony <x>"),
+        "Here": ("jobs_page:here", "0|all sony <x> here"),
+        "Mine": ("jobs_page:mine", "0|all sony <x> mine"),
+        "Everybody's": ("jobs_page:all", "0|all sony <x> all"),
+    }
+    labels = [one["text"]["text"] for one in pressed(history.page(jobs, query="", number=0, has_more=False).blocks)]
+    assert "Newer" not in labels
+    assert "Older" not in labels
+
+
+def test_another_scope_takes_the_place_of_the_last_one() -> None:
+    """However often it is pressed, the query does not grow; a word of a longer text is none."""
+    for query, asked in (("sony mine", "0|sony all"), ("ALL", "0|all"), ("", "0|all"), ("hall", "0|hall all")):
+        shown = pressed(history.page([samples.job()], query=query, number=0, has_more=False).blocks)
+        assert [one["value"] for one in shown if one["action_id"] == "jobs_page:all"] == [asked]
 
 
 def test_a_page_beyond_the_end_has_a_way_back() -> None:
     """Somebody turns a page of an old message: the answer is not that nothing fits."""
     message = history.page([], query="all", number=4, has_more=False)
     assert "There are no more." in read(message)
-    assert [one["value"] for one in pressed(message.blocks)] == ["3|all"]
+    assert [one["value"] for one in pressed(message.blocks) if one["action_id"] == "jobs_page:3"] == ["3|all"]
     assert "No training fits." in read(history.page([], query="", number=0, has_more=False))
 
 
@@ -431,22 +449,33 @@ def test_a_story_tells_data_decisions_and_moves() -> None:
     """Months later it can be read what was sent, who decided, and how it went."""
     decided = samples.prompt(outcome=Outcome.ANSWERED, answer=Answer.APPROVE, actor=samples.BORA, reason="checked")
     moves = [samples.move(state, "because", seq=seq) for seq, state in enumerate((JobState.QUEUED, JobState.LIVE), 1)]
-    text = read(history.story(samples.job(JobState.LIVE), moves, [decided, samples.prompt()], "Sony"))
+    told = Story(job=samples.job(JobState.LIVE), moves=tuple(moves), prompts=(decided, samples.prompt()))
+    text = read(history.story(told, "Sony", samples.AT))
     assert f"SHA-256 `{'3f' * 32}`" in text
     assert "*May the trained model go live?* Approved by <@U0BORA0001>. Reason: checked" in text
+    assert "*May the trained model go live?* Not answered yet." in text
+    assert f"digest `{decided.digest[:12]}`" in text
     assert "*accepted* by <@U0BORA0001>. Because." in text
-    assert text.count("May the trained model go live?") == 1
+    assert text.index("*accepted*") < text.rindex("*live*")
 
 
-def test_a_long_story_keeps_its_end() -> None:
-    """Of hundreds of moves the latest are told; that others are left out is said."""
-    moves = [samples.move(seq=seq, reason="r" * 100) for seq in range(1, 200)]
-    last = samples.move(JobState.LIVE, seq=200)
-    message = history.story(samples.job(JobState.LIVE), [*moves, last], [], "Sony")
-    assert faults(message) == []
-    assert "170 earlier moves are left out" in read(message)
-    assert "*live*" in read(message)
-    assert "did not fit" not in read(message)
+def test_a_long_story_is_told_on_pages() -> None:
+    """Of hundreds of moves the latest come first; how many are left is said, and every one is a press away."""
+    moves = [samples.move(seq=seq, reason=f"reason {seq} {'r' * 100}") for seq in range(1, 200)]
+    told = Story(job=samples.job(JobState.LIVE), moves=(*moves, samples.move(JobState.LIVE, seq=200)))
+    pages = [history.story(told, "Sony", samples.AT)]
+    while forward := [one for one in pressed(pages[-1].blocks) if one["text"]["text"].endswith(" more")]:
+        [button] = forward
+        count, number = int(button["text"]["text"].split()[0]), int(button["value"].partition("|")[2])
+        assert f"{count} more lines of this story" in read(pages[-1])
+        pages.append(history.story(told, "Sony", samples.AT, number=number))
+    assert "*live*" in read(pages[0])
+    assert all(faults(page) == [] and "did not fit" not in read(page) for page in pages)
+    found = [int(number) for page in reversed(pages) for number in re.findall(r"eason (\d+) r", read(page))]
+    assert found == list(range(1, 200))
+    assert [one["text"]["text"] for one in pressed(pages[-1].blocks)] == ["Back"]
+    beyond = history.story(told, "Sony", samples.AT, number=999_999)
+    assert read(beyond) == read(pages[-1])
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------

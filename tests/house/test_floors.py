@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     | {"bot.policy_shell", "bot.audit"},
     "bot.app": EVERYTHING | {"bot.health_page", "bot.policy_file", "aiohttp", "slack_bolt", "slack_sdk"},
     "bot.doctor": EVERYTHING | {"bot.app", "bot.policy_file", "slack_sdk"},
-    "bot.history": EVERYTHING | {"bot.app"},
+    "bot.history": EVERYTHING | {"bot.app", "bot.audit_log"},
     "bot.backup": EVERYTHING | {"bot.app", "bot.audit_log", "bot.policy_file"},
     "bot.audit": {"bot.audit_log", "bot.settings", "click"},
     "bot.audit_log": EVERYTHING | {"bot.app", "slack_sdk"},
