@@ -2,11 +2,11 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PATHS := bot handlers storage sandbox tests
+PATHS := bot handlers storage sandbox tests bench
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof mutants fuzz lint format types contracts check docs lock audit clean
+.PHONY: help setup run test proof mutants fuzz bench lint format types contracts check docs lock audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,9 @@ FUZZ = $(FUZZ_VENV)/bin/python -m tests.fuzz.guided
 fuzz: $(FUZZ_VENV)/.ready ## try the two parsers with inputs that reach more and more of them
 	@$(FUZZ) frames $(FUZZ_SECONDS) .fuzz
 	@$(FUZZ) commands $(FUZZ_SECONDS) .fuzz
+
+bench: $(VENV)/.dev-ready ## show how long the Home tab takes beside a long history
+	@$(PY) -m bench.home
 
 $(FUZZ_VENV)/.ready: requirements-fuzz.txt pyproject.toml
 	@echo "Setting up $(FUZZ_VENV) ..."
