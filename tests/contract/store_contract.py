@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pytest
 
 from bot.domain.approvals import Answer, Group, Outcome, Prompt, Subject, Vote
+from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import OVERTAKEN, Amendment, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
@@ -1220,6 +1221,64 @@ class History:
         everything = [id_ for page in pages for id_ in page]
         assert everything == ids(await store.jobs(JobFilter(), limit=100))
         assert sorted(everything) == [f"j{number:02}" for number in range(25)]
+
+    async def test_stories_follow_each_other_without_gap_or_overlap(self, store: Store) -> None:
+        """Also where many were made at one moment, and while new ones come."""
+        for number in range(25):
+            await keep(store, a_job(f"j{number:02}", created_at=at(seconds=number // 10)))
+        told, after = [], None
+        while page := await store.stories(JobFilter(), after=after, limit=10):
+            told += [one.job.id for one in page]
+            after = page[-1].job
+            await keep(store, a_job(f"new{len(told)}", created_at=at(days=1)))
+        assert [id_ for id_ in ids(await store.jobs(JobFilter(), limit=100)) if not id_.startswith("new")] == told
+
+    async def test_a_story_has_all_that_is_kept(self, store: Store) -> None:
+        """The moves by number and the questions by age, each with its own job."""
+        for id_ in ("j1", "j2"):
+            job = await keep(store, a_job(id_, JobState.OFFERED))
+            prompts = [a_prompt(f"{id_}-{n}", job_id=id_, asked_at=at(seconds=-n)) for n in range(2)]
+            await store.apply([step(job, Event.PROMOTE, opens=prompts)])
+        told = await store.stories(JobFilter())
+        for one in told:
+            assert list(one.moves) == await store.transitions(one.job.id)
+            assert list(one.prompts) == await store.prompts(one.job.id)
+            assert (len(one.moves), len(one.prompts)) == (2, 2)
+        assert [one.job.id for one in await store.stories(JobFilter(), limit=1)] == [told[0].job.id]
+
+    async def test_stories_are_filtered_like_lists(self, store: Store) -> None:
+        """Each field of the filter, the workspace too."""
+        elsewhere = a_wish(key="k2", actor=replace(ADA, team="T0OTHER"), model="other")
+        await keep(store, a_job("j1", JobState.FAILED))
+        await keep(store, a_job("j2", request=elsewhere))
+        for wanted, expected in (
+            (JobFilter(team="T0OTHER"), ["j2"]),
+            (JobFilter(team="T0YARD"), ["j1"]),
+            (JobFilter(states=frozenset({JobState.FAILED})), ["j1"]),
+            (JobFilter(text="OTHER"), ["j2"]),
+            (JobFilter(since=at(days=1)), []),
+        ):
+            assert [one.job.id for one in await store.stories(wanted)] == ids(await store.jobs(wanted)) == expected
+
+    async def test_what_leaves_is_on_record_with_what_it_is(self, store: Store) -> None:
+        """Neither without the other."""
+        notice = a_notice("export:1", kind=NoticeKind.EXPORT, body={"form": "csv"})
+        assert await store.ask_export(notice, ADA)
+        record = Record(at=NOW, kind=AuditKind.EXPORT, actor=ADA, facts={"rows": 3})
+        await store.keep_body(replace(notice, body={"form": "csv", "rows": 3}), records=[record])
+        kept, entry = await store.notice("export:1"), await store.latest(AuditKind.EXPORT)
+        assert kept is not None
+        assert entry is not None
+        assert (kept.body["rows"], entry.told(), entry.user) == (3, {"rows": 3}, ADA.user)
+
+    async def test_exports_count_among_the_commands_of_a_minute(self, store: Store) -> None:
+        """The same one is kept once; what is too much is not kept."""
+        caps = Caps(commands=2)
+        wishes = [a_notice(f"export:{n}", kind=NoticeKind.EXPORT) for n in (1, 1, 2, 3)]
+        assert [await store.ask_export(one, ADA, caps=caps) for one in wishes] == [True, True, True, False]
+        assert await store.notice("export:3") is None
+        assert len(await store.take_notices(at(seconds=1), 10)) == 1
+        assert await store.ask_export(a_notice("export:4", kind=NoticeKind.EXPORT), BORA, caps=caps)
 
     async def test_a_move_changes_no_place_in_the_history(self, store: Store) -> None:
         """Newest is by making, not by moving; pages stay put while trainings run."""
