@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -11,10 +12,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import cli
+from bot.domain.job_exports import Form
 from bot.domain.jobs import JobState
+from bot.errors import StoreError
+from bot.history import export_jobs
+from bot.settings import load
 from storage.migrations import migrations
 from storage.sqlite import connect
-from tests.flows.lab import lab
+from tests.flows.lab import lab, until
 
 OURS = ("SLACK_", "SWITCHYARD_")
 
@@ -114,6 +123,61 @@ async def test_the_shell_reads_beside_a_running_bot_and_a_second_bot_is_refused(
         second = await asyncio.to_thread(switchyard, tmp_path, "run", **here.environ)
         assert second.returncode == 1
         assert f"process {os.getpid()}" in second.stderr
+
+
+async def test_the_history_is_exported_beside_a_running_bot(tmp_path: Path) -> None:
+    """All that fits, whatever the limit of lists is: as CSV, as JSON lines, on the standard output; each on record."""
+    async with lab(tmp_path) as here:
+        for number in range(3):
+            await here.type(f"/train sestek m-{number} en-US data=missing-text.jsonl")
+        await here.type("/train deepopinion 1 reviews-2026")
+        await here.all_ended()
+        work = tmp_path / "work"
+        work.mkdir()
+
+        async def ran(*words: str) -> subprocess.CompletedProcess[str]:
+            return await asyncio.to_thread(switchyard, work, "jobs", *words, **here.environ)
+
+        async def exported(name: str, *, may_replace: bool = False) -> str:
+            settings, target = load(here.environ), work / name
+            return await asyncio.to_thread(export_jobs, settings, (), target, Form.JSONL, may_replace=may_replace)
+
+        assert (await ran("sestek", "--limit", "1", "--export", "jobs.csv")).stderr == "3 trainings exported.\n"
+        with (work / "jobs.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["model"] for row in rows] == ["m-2", "m-1", "m-0"]
+        assert (work / "jobs.csv").stat().st_mode & 0o077 == 0
+        with pytest.raises(StoreError, match="exists already"):
+            await exported("jobs.csv")
+        with pytest.raises(StoreError, match="cannot be written"):
+            await exported("nowhere/jobs.csv")
+        assert await exported("jobs.csv", may_replace=True) == "4 trainings exported."
+        lines = [json.loads(line) for line in (work / "jobs.csv").read_text("utf-8").splitlines()]
+        assert [one["model"] for one in lines] == ["reviews-2026", "m-2", "m-1", "m-0"]
+        printed = await ran("done", "--format", "jsonl", "--export", "-")
+        assert [json.loads(line)["model"] for line in printed.stdout.splitlines()] == ["reviews-2026"]
+        assert sorted(path.name for path in work.iterdir()) == ["jobs.csv"]
+
+        async def are_recorded() -> bool:
+            return len([one for one in await here.bot.deps.store.entries(limit=1000) if one.kind == "export"]) == 3
+
+        await until(are_recorded)
+        told = [one.told() for one in await here.bot.deps.store.entries(limit=1000) if one.kind == "export"]
+        assert [(one["what"], one["to"], one["format"], one["rows"]) for one in told] == [
+            ("jobs", "jobs.csv", "csv", 3),
+            ("jobs", "jobs.csv", "jsonl", 4),
+            ("jobs", "standard output", "jsonl", 1),
+        ]
+        assert told[0]["filter"] == {"provider": "sestek"}
+        assert told[0]["by"]
+
+
+def test_options_of_an_export_alone_are_refused() -> None:
+    """Whoever forgets the file is told so, and gets no list that looks like an answer."""
+    for words in (("--format", "csv"), ("--force",)):
+        ran = CliRunner().invoke(cli, ["jobs", *words])
+        assert ran.exit_code == 2
+        assert "belong to --export FILE" in ran.output
 
 
 async def test_the_sandbox_greets_answers_and_leaves_nothing_behind(tmp_path: Path) -> None:

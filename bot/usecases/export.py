@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from bot.domain.audit import AuditKind, Record, plain
 from bot.domain.changes import Notice, NoticeKind, Say
+from bot.domain.history import Story
 from bot.domain.job_exports import Form, head, lines
-from bot.domain.jobs import JobState
+from bot.domain.jobs import Job, JobState
 from bot.domain.requests import Actor, Json
 from bot.errors import MessengerBusyError, MessengerError, RefusedError, StoreError
-from bot.ports import Deps, JobFilter, Shared, Store
+from bot.ports import Deps, JobFilter, Shared
 from bot.usecases.moves import tell_channel
 from bot.usecases.request import say_too_fast
 from bot.usecases.share import REFUSALS, forget_upload, shared_before
@@ -28,6 +29,13 @@ from bot.usecases.share import REFUSALS, forget_upload, shared_before
 PAGE = 200
 """Trainings that are read, and held, at once."""
 TITLES: Mapping[Form, str] = {Form.CSV: "CSV", Form.JSONL: "JSON lines"}
+
+
+class Shelf(Protocol):
+    """What of a store is needed to write a history out."""
+
+    async def stories(self, wanted: JobFilter, *, after: Job | None = None, limit: int = 200) -> list[Story]:
+        """See `bot.ports.Store`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +97,7 @@ async def give_up_export(deps: Deps, notice: Notice, error: MessengerError) -> N
 
 
 async def write_stories(
-    store: Store, wanted: JobFilter, form: Form, target: Path, now: Callable[[], datetime]
+    shelf: Shelf, wanted: JobFilter, form: Form, target: Path, now: Callable[[], datetime]
 ) -> Written:
     """Write all that fits into a file that only we can read, holding one page at a time.
 
@@ -98,7 +106,7 @@ async def write_stories(
     with await asyncio.to_thread(_open, target) as file:
         seen, rows, after = hashlib.sha256(), 0, None
         await asyncio.to_thread(_append, file, seen, [head(form)])
-        while page := await store.stories(wanted, after=after, limit=PAGE):
+        while page := await shelf.stories(wanted, after=after, limit=PAGE):
             await asyncio.to_thread(_append, file, seen, lines(form, page, now()))
             rows, after = rows + len(page), page[-1].job
         size = await asyncio.to_thread(file.tell)

@@ -1,6 +1,9 @@
 """The store on an SQLite file: the contract, and what holds of this one file, its threads and its processes."""
 
 import asyncio
+import gc
+import hashlib
+import json
 import os
 import signal
 import sys
@@ -14,9 +17,12 @@ import pytest
 from sqlite_utils import Database
 
 from bot.domain.changes import NoticeKind
-from bot.domain.jobs import Event, JobState
+from bot.domain.history import Story
+from bot.domain.job_exports import Form
+from bot.domain.jobs import Event, Job, JobState
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
+from bot.usecases.export import PAGE, write_stories
 from storage.migrations import migrations
 from storage.rows import job_row
 from storage.sqlite import connect, is_sound
@@ -563,3 +569,51 @@ class TestProcesses:
         async with opened(path) as store:
             assert [job.id for job in await store.jobs(JobFilter())] == ["after"]
             assert await execute(store, "PRAGMA integrity_check") == [("ok",)]
+
+
+class TestLongHistory:
+    """Ten thousand jobs are written out without ever being held."""
+
+    async def test_a_long_history_is_read_and_held_page_by_page(self, store: SqliteStore, tmp_path: Path) -> None:
+        """While the ten thousandth is written, the first are long gone from the memory."""
+        await keep(store, "j1")
+        await store._write(_ten_thousand)
+        watched = _Watched(store)
+        written = await write_stories(watched, JobFilter(), Form.JSONL, tmp_path / "out", lambda: NOW)
+        assert (written.rows, set(watched.pages[:-1]), watched.pages[-1]) == (10_000, {PAGE}, 0)
+        assert max(watched.alive) <= 2 * PAGE
+        data = (tmp_path / "out").read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (written.size, written.sha256)
+        found = [json.loads(line) for line in data.splitlines()]
+        assert len({one["job"] for one in found}) == 10_000
+        assert all(len(one["moves"]) == 1 for one in found)
+        times = [one["requested_at"] for one in found]
+        assert times == sorted(times, reverse=True)
+
+
+class _Watched:
+    """A store that counts what it gives out, and now and then what of it is still held."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.pages: list[int] = []
+        self.alive: list[int] = []
+
+    async def stories(self, wanted: JobFilter, *, after: Job | None = None, limit: int = 0) -> list[Story]:
+        if len(self.pages) % 10 == 9:
+            self.alive.append(sum(isinstance(one, Story) for one in gc.get_objects()))
+        page = await self._store.stories(wanted, after=after, limit=limit)
+        self.pages.append(len(page))
+        return page
+
+
+def _ten_thousand(db: Database) -> None:
+    """Copies of one job and of its move; several were made at one moment."""
+    numbers = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)"
+    for table, changed in (
+        ("jobs", {"id": "'c' || n", "created_at": "created_at - 1000 * (n / 3)"}),
+        ("transitions", {"job_id": "'c' || n"}),
+    ):
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})").fetchall()]
+        copied = ", ".join(changed.get(column, column) for column in columns)
+        db.execute(f"{numbers} INSERT INTO {table} ({', '.join(columns)}) SELECT {copied} FROM {table}, n")
