@@ -31,6 +31,10 @@ class DataFolder:
         """The name that is meant: the one given, else the one file named after the model."""
         return self._named(source, suffixes) if source is not None else self._after_model(model, suffixes)
 
+    def names(self, suffixes: tuple[str, ...]) -> list[str]:
+        """What can be sent of the folder, in order."""
+        return sorted(name for name in self._names() if name.casefold().endswith(suffixes))
+
     def copy(self, role: str, name: str) -> SourceFile:
         """Copy a file of the data folder into the spool."""
         with self._open(name) as source, _new_file(self.spool) as target:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.domain.approvals import Answer, Group, Prompt
-from bot.domain.arguments import Arguments, DataRule
+from bot.domain.arguments import Arguments, Choice, DataRule
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.contents import Content, HomePage
@@ -102,7 +102,8 @@ class Found:
 class Provider(Protocol):
     """One training service. Every call raises ProviderError (see `bot.errors`) and nothing else.
 
-    `name` is the word people type, `title` the vendor's. Pure members never touch the network or the disk.
+    `name` is the word people type, `title` the vendor's, `listed` are the arguments and families for which it can say
+    what there is. Pure members never touch the network or the disk.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Provider(Protocol):
     arguments: Arguments
     powers: Powers
     data: DataRule | None
+    listed: tuple[str, ...]
 
     def check(self, request: TrainRequest) -> None:
         """Pure: raise UsageError for what no data is needed to see (combinations of arguments, unknown models)."""
@@ -118,6 +120,12 @@ class Provider(Protocol):
         """Read the spooled files, by role, and say what will be sent; None for a service that takes no file.
 
         Runs in a thread. May write what it packs into `spool`, named by its sha-256. Raises DataError with the line.
+        """
+
+    async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
+        """What the service offers for one of `listed`; for a family, whole options `NAME=VALUE`.
+
+        `given` are the texts of the other arguments so far. Empty where one that it takes is not among them.
         """
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
@@ -513,6 +521,9 @@ class Files(Protocol):
 
     def choose(self, source: str | None, model: str, suffixes: tuple[str, ...]) -> str:
         """The name in the data folder that is meant; DataError where none, several, or none of that name."""
+
+    def names(self, suffixes: tuple[str, ...]) -> list[str]:
+        """The files of the data folder with such names, in order. DataError where it cannot be read."""
 
     def copy(self, role: str, name: str) -> SourceFile:
         """Copy into the spool under the SHA-256 of the content; DataError for an empty or too large file."""

@@ -19,7 +19,7 @@ from bot.ports import JobFilter, Provider
 from handlers.marks import clipped
 from handlers.views.words import PHRASES
 
-_QUOTES: tuple[str, ...] = ('"“”„‟', "'‘’‚‛", "«»", "‹›")
+QUOTES: tuple[str, ...] = ('"“”„‟', "'‘’‚‛", "«»", "‹›")
 """Each sign of a family opens and closes with every other: keyboards set „x“, “x”, ”x” and »x« alike."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*=")
@@ -55,7 +55,7 @@ class Wish:
 
 def split(text: str) -> list[Word]:
     """The words of a command line. Raises UsageError for a quote that is never closed, and for unreadable signs."""
-    _refuse_unfit(text)
+    refuse_unfit(text)
     words: list[Word] = []
     at = 0
     while at < len(text):
@@ -69,7 +69,8 @@ def split(text: str) -> list[Word]:
     return words
 
 
-def _refuse_unfit(text: str) -> None:
+def refuse_unfit(text: str) -> None:
+    """Raise UsageError for a text that is too long, or holds what cannot be shown."""
     if len(text) > MOST_CHARACTERS:
         raise UsageError(f"That is too long: a command takes at most {MOST_CHARACTERS:,} characters.")
     unfit = find_unfit(text)
@@ -79,7 +80,7 @@ def _refuse_unfit(text: str) -> None:
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins here, and where it ends."""
-    family = next((signs for signs in _QUOTES if text[at:] and text[at] in signs), None)
+    family = next((signs for signs in QUOTES if text[at:] and text[at] in signs), None)
     if family is not None:
         return _quoted(text, at, family)
     end = next((place for place in range(at, len(text)) if text[place].isspace()), len(text))
@@ -124,7 +125,7 @@ def _positionals(provider: Provider, words: Sequence[Word]) -> dict[str, Json]:
 def _take_option(provider: Provider, word: Word, params: dict[str, Json], data: dict[str, str]) -> None:
     option = next((one for one in provider.arguments.options if one.name == word.name), None)
     if option is None:
-        _take_family(provider, word, params)
+        take_family(provider, word, params)
         return
     if word.name in params or word.name in data:
         raise _given_twice(word.name)
@@ -135,7 +136,8 @@ def _take_option(provider: Provider, word: Word, params: dict[str, Json], data: 
         params[option.name] = value
 
 
-def _take_family(provider: Provider, word: Word, params: dict[str, Json]) -> None:
+def take_family(provider: Provider, word: Word, params: dict[str, Json]) -> None:
+    """Take an option whose name is the user's own into `params`. Raises UsageError."""
     families = provider.arguments.families
     family = next((one for one in families if word.name.startswith(one.prefix)), None)
     family = family or next((one for one in families if one.is_open), None)

@@ -22,7 +22,9 @@ class Kind(StrEnum):
 class Argument:
     """One positional or one `name=value` option.
 
-    `refuse` looks at a single value and answers with a sentence when it cannot be taken, else None.
+    `refuse` looks at a single value and answers with a sentence when it cannot be taken, else None. `unique`: each
+    training needs a value of its own, because what it makes is called so. `steers`: what a form offers for other
+    arguments depends on this one.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Argument:
     choices: tuple[str, ...] = ()
     required: bool = True
     refuse: Callable[[str], str | None] | None = None
+    unique: bool = False
+    steers: bool = False
 
     def shown(self) -> str:
         """How help writes it: `LANGUAGE`, or `language=en|de|ar`."""
@@ -39,10 +43,19 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A value that a service offers for an argument, and how people know it."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """Options whose names are the user's own: `hp.NAME=VALUE`, or with `is_open` any other `NAME=VALUE`.
 
-    They end in `params[name]` as an ordered mapping NAME -> `parse(NAME, text)`. `parse` raises UsageError.
+    They end in `params[name]` as an ordered mapping NAME -> `parse(NAME, text)`. `parse` raises UsageError; `write`
+    gives back a text that `parse` reads as the same value.
     """
 
     name: str
@@ -50,6 +63,7 @@ class Family:
     label: str
     what: str
     parse: Callable[[str, str], Json]
+    write: Callable[[Json], str] = str
     is_open: bool = False
 
 

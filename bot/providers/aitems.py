@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 from yarl import URL
 
-from bot.domain.arguments import Argument, Arguments, Family, Kind
+from bot.domain.arguments import Argument, Arguments, Choice, Family, Kind
 from bot.domain.jobs import RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
@@ -142,6 +142,12 @@ def parse_hp(name: str, text: str) -> Json:
     return value
 
 
+def write_hp(value: Json) -> str:
+    """What `parse_hp` reads as this value."""
+    is_plain = isinstance(value, str) and _read_value(value) == value
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+
+
 def _read_value(text: str) -> Json:
     try:
         value = json.loads(text)
@@ -187,6 +193,7 @@ ARGUMENTS = Arguments(
             label="hp.NAME=VALUE",
             what="an option of the hyperparameter optimization (HPO), which any of them turns on",
             parse=parse_hp,
+            write=write_hp,
         ),
     ),
     model="service",
@@ -297,6 +304,7 @@ class AiTems(Defaults):
     title = TITLE
     arguments = ARGUMENTS
     powers = Powers(gate=Gate.BEFORE, many=True, watches_live=True)
+    listed: tuple[str, ...] = ("service",)
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._base = URL(config.base_url)
@@ -310,6 +318,12 @@ class AiTems(Defaults):
             judge=self._judge,
             per_second=config.per_second,
         )
+
+    async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
+        """The services (page list), each with its word: one that cannot be trained now may be ready soon."""
+        rows = read_object(await self._send("GET", "/services"), TITLE).get("services")
+        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return [_choice(row) for row in found if isinstance(row.get("serviceId"), str)]
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = to_body(request)
@@ -493,6 +507,11 @@ def _wrong_clock(off: timedelta) -> ProviderError:
     minutes, side = round(abs(off).total_seconds() / 60), "ahead of" if off > timedelta() else "behind"
     set_it = f"Set this machine's clock, which is {minutes:,} minutes {side} theirs."
     return UnreachableError(f"{TITLE} does not accept our signature. {set_it}", effect=Effect.NONE)
+
+
+def _choice(row: Mapping[str, Json]) -> Choice:
+    word = f" ({row['status']})" if isinstance(row.get("status"), str) else ""
+    return Choice(value=row["serviceId"], label=f"{row.get('name', '')} {row['serviceId']}{word}".strip())
 
 
 def _path(service: str) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.domain.arguments import Argument, Arguments, Kind
+from bot.domain.arguments import Argument, Arguments, Choice, Kind
 from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
@@ -95,7 +95,7 @@ def _refuse_blanks(text: str) -> str | None:
     return f"`{text}` begins or ends with a space. Leave it out." if text != text.strip() else None
 
 
-PROJECT = Argument(name="project", label="PROJECT-ID", what="the number of the project", kind=Kind.INTEGER)
+PROJECT = Argument(name="project", label="PROJECT-ID", what="the number of the project", kind=Kind.INTEGER, steers=True)
 ARGUMENTS = Arguments(
     positionals=(
         PROJECT,
@@ -104,6 +104,7 @@ ARGUMENTS = Arguments(
             label="NAME",
             what="the new model's name, which nothing else in the workspace may have",
             refuse=_refuse_blanks,
+            unique=True,
         ),
     ),
     options=(
@@ -331,6 +332,7 @@ class DeepOpinion(Defaults):
     arguments = ARGUMENTS
     # The project's list could answer for many, but what its items hold is not documented: one look per model.
     powers = Powers(gate=Gate.NONE)
+    listed: tuple[str, ...] = ("base", "sessions", "train", "test")
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config
@@ -346,6 +348,21 @@ class DeepOpinion(Defaults):
                 "give either `sessions=`, or `train=` and `test=`.",
                 word="sessions=",
             )
+
+    async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
+        """Base models, also the project's own, and its labeling sessions (docs/ModelsApi.md, docs/LabelingApi.md).
+
+        That models of type BASE are those to begin with is inferred from the word.
+        """
+        project = given.get("project", "").strip()
+        if argument == "base":
+            bases = read_object(await self._call("GET", "models?type=BASE&limit=100"), TITLE).get("models")
+            own = read_models(await self._call("GET", "projects", project, "models")) if project.isdecimal() else []
+            return _choices([*(bases if isinstance(bases, list) else []), *own], "display_name", "status")
+        if not project.isdecimal():
+            return ()
+        found = read_json(await self._call("GET", "projects", project, "annotations"), TITLE)
+        return _choices(found if isinstance(found, list) else [], "name", "status")
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = {"project_id": request.params["project"], "model": to_body(request)}
@@ -423,6 +440,14 @@ def _name_unless_known(model: Model, watched: Watched) -> str:
     # A training that was started elsewhere is only known by its number.
     name = model.get("name")
     return name if isinstance(name, str) and watched.model == watched.remote_id else ""
+
+
+def _choices(found: Sequence[Json], name: str, state: str) -> list[Choice]:
+    things = [thing for thing in found if isinstance(thing, dict) and _id(thing)]
+    return [
+        Choice(value=str(_id(thing)), label=f"{_id(thing)}: {thing.get(name, '')} ({thing.get(state, '')})")
+        for thing in things
+    ]
 
 
 def _project(plan: Plan) -> tuple[str, ...]:

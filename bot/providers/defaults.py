@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.domain.arguments import DataRule
+from bot.domain.arguments import Choice, DataRule
 from bot.domain.jobs import RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import Effect, ProviderError, RejectedError
@@ -17,12 +17,16 @@ class Defaults(ABC):
     name: str
     title: str
     data: DataRule | None = None
+    listed: tuple[str, ...] = ()
 
     def check(self, request: TrainRequest) -> None:
         return None
 
     def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload | None:
         return None
+
+    async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
+        return ()
 
     def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:
         return None

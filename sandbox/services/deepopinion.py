@@ -281,6 +281,9 @@ class DeepOpinion(Service):
     async def _list_all(self, request: web.Request) -> web.Response:
         self._caller(request)
         offset, limit = query_number(request, "offset", 0), query_number(request, "limit", 20)
+        if request.query.get("type") == "BASE":
+            bases = [_base_object(number, name) for number, name in self.bases.items()]
+            return json_reply({"models": bases, "has_more": False, "offset": 0, "limit": limit, "count": len(bases)})
         return json_reply(_envelope(self.models(), offset, limit))
 
     async def _list_one(self, request: web.Request) -> web.Response:
@@ -349,6 +352,10 @@ def _envelope(models: list[Model], offset: int, limit: int) -> Json:
     page = [_model_object(model) for model in models[offset : offset + limit]]
     more = offset + limit < len(models)
     return {"models": page, "has_more": more, "offset": offset, "limit": limit, "count": len(models)}
+
+
+def _base_object(number: int, name: str) -> Json:
+    return {"id": number, "name": name, "display_name": name, "type": "BASE", "status": "PUBLISHED", "language": "en"}
 
 
 def _session_object(number: int) -> Json:

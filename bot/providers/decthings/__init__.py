@@ -4,11 +4,12 @@ A finished training leaves a state (contract `states`) that is stored but not us
 https://decthings.com/docs/states. Under the contract `versions` there is nothing to switch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bot.domain.arguments import Choice
 from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.policy import Act
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
@@ -23,7 +24,7 @@ from bot.errors import (
 from bot.ports import Found, Gate, Powers, Provider, Reference, Serving, Watched
 from bot.providers.decthings.client import Client
 from bot.providers.decthings.contracts import CONTRACTS, OTHER, STATES, Contract
-from bot.providers.decthings.plans import arguments_of, check, to_blobs, to_body, to_summary
+from bot.providers.decthings.plans import PARAMETERS, arguments_of, check, to_blobs, to_body, to_summary
 from bot.providers.decthings.refusals import NAME, TITLE
 from bot.providers.decthings.statuses import to_metrics, to_status, wanted_metrics
 from bot.providers.defaults import Defaults
@@ -60,6 +61,7 @@ class Decthings(Defaults):
 
     name = NAME
     title = TITLE
+    listed: tuple[str, ...] = ("model", "launcher", PARAMETERS)
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._contract = CONTRACTS[config.contract]
@@ -73,6 +75,21 @@ class Decthings(Defaults):
 
     def check(self, request: TrainRequest) -> None:
         check(request, self._contract, self._launcher)
+
+    async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
+        """Models and launchers by id; for parameters, a line for each key of each data set."""
+        if argument == "launcher":
+            launchers = await self._page("PersistentLauncher", "getPersistentLaunchers", "persistentLaunchers")
+            return _choices(launchers)
+        if argument == "model":
+            return _choices(await self._page("Model", "getModels", "models"))
+        datasets = await self._page("Dataset", "getDatasets", "datasets")
+        return [choice for dataset in datasets for choice in _dataset_choices(dataset)]
+
+    async def _page(self, api: str, method: str, key: str) -> list[Mapping[str, Json]]:
+        """The first hundred: that is as many as a form offers."""
+        listed = (await self._client.call(method, {"offset": 0, "limit": 100}, api=api)).body.get(key)
+        return [one for one in listed if isinstance(one, dict) and _id(one)] if isinstance(listed, list) else []
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = to_body(request, self._contract, self._launcher)
@@ -195,6 +212,22 @@ class Decthings(Defaults):
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
         return (Reference(model=words["model"], params={}, remote_id=words["session"]),)
+
+
+# -- what there is ----------------------------------------------------------------------------------------------------
+
+
+def _choices(things: Sequence[Mapping[str, Json]]) -> list[Choice]:
+    return [Choice(value=_id(thing), label=f"{thing.get('name', '')} ({_id(thing)})") for thing in things]
+
+
+def _dataset_choices(dataset: Mapping[str, Json]) -> list[Choice]:
+    keys = dataset.get("keys")
+    names = [key.get("name") for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+    return [
+        Choice(value=f"{name}=dataset:{_id(dataset)}/{name}", label=f"{dataset.get('name', '')}: {name}")
+        for name in names
+    ]
 
 
 # -- reading a model --------------------------------------------------------------------------------------------------

@@ -20,11 +20,17 @@ class Client:
         self._http = Http(title=TITLE, sessions=sessions, secrets=(api_key,), judge=self._judge)
 
     async def call(
-        self, method: str, params: Mapping[str, Json], blobs: Sequence[bytes] = (), *, once: bool = False
+        self,
+        method: str,
+        params: Mapping[str, Json],
+        blobs: Sequence[bytes] = (),
+        *,
+        once: bool = False,
+        api: str = "Model",
     ) -> Message:
-        """The result of a method of the API `Model`, and its blobs. Raises ProviderError."""
+        """The result of a method of an API, and its blobs. Raises ProviderError."""
         # Clients write `Model` with a capital; whether case matters is not documented.
-        url = f"{self._base_url}/Model/{method}"
+        url = f"{self._base_url}/{api}/{method}"
         body = _encode(params, blobs)
         return self._read(await self._http.call("POST", url, once=once, headers=self._headers, data=body))
 

@@ -62,6 +62,19 @@ def shown(value: Mapping[str, Json]) -> str:
     return f"{value['type']} {listed}{more}{count}"
 
 
+def written(value: Mapping[str, Json]) -> str:
+    """The text that `parse_parameter` reads as this value."""
+    if is_dataset(value):
+        return f"dataset:{value['datasetId']}/{value['datasetKey']}"
+    return f"{value['type']}:{','.join(map(_written_element, value['elements']))}"
+
+
+def _written_element(element: Json) -> str:
+    if isinstance(element, bool):
+        return "true" if element else "false"
+    return element.replace(",", "\\,") if isinstance(element, str) else repr(element)
+
+
 def _shown_element(element: Json) -> str:
     if isinstance(element, bool):
         return "true" if element else "false"

@@ -8,7 +8,7 @@ from bot.domain.arguments import Argument, Arguments, Family, Kind
 from bot.domain.requests import Json, TrainRequest
 from bot.errors import UsageError
 from bot.providers.decthings.contracts import CONTRACTS, OTHER, Contract
-from bot.providers.decthings.parameters import is_dataset, parse_parameter, shown, to_tensor
+from bot.providers.decthings.parameters import is_dataset, parse_parameter, shown, to_tensor, written
 from bot.providers.decthings.refusals import NAME
 from bot.providers.decthings.wire import MOST_BLOBS, encode_tensor
 from bot.providers.section import setting
@@ -50,6 +50,7 @@ def _new_name(contract: Contract) -> Argument:
         label=f"NEW-{contract.option.upper()}-NAME",
         what=f"the name of the {contract.option} that the training makes",
         refuse=_refuse_blank,
+        unique=True,
     )
 
 
@@ -74,6 +75,7 @@ def _parameters(contract: Contract) -> Family:
         label="NAME=dataset:ID/KEY | NAME=TYPE:VALUE[,VALUE]",
         what="a parameter of the model's train function: a key of a data set, or values such as `f64:0.001`",
         parse=_parser(contract),
+        write=written,
         is_open=True,
     )
 
