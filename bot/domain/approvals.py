@@ -121,7 +121,8 @@ class Group:
     changes: int = 0
 
     def is_fresh(self, now: datetime, within: timedelta) -> bool:
-        return self.read_at is not None and now - self.read_at <= within
+        """Read lately. A copy from the future is of any age: the clock was set back since."""
+        return self.read_at is not None and timedelta() <= now - self.read_at <= within
 
 
 class Standing(StrEnum):

@@ -55,7 +55,7 @@ async def _read(deps: Deps, group: Group) -> None:
     try:
         members = await deps.messenger.members(group.id)
     except MessengerError:
-        read = replace(group, failing_since=group.failing_since or deps.now())
+        read = replace(group, failing_since=min(group.failing_since or deps.now(), deps.now()))
     else:
         read = replace(group, members=members, read_at=deps.now(), failing_since=None)
     if not await deps.store.save_group(read):
