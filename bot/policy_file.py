@@ -335,6 +335,9 @@ def parse_policy(
     reading = Reading(tables=tables, behind=behind, lines=lines, known_providers=tuple(known_providers))
     if "defaults" not in tables.broken:
         mistakes += reading.mistakes()
+    if not mistakes and not tables.rules:
+        # One that was cut off because the disk was full must not take all rules away.
+        mistakes = [Mistake(1, _NO_RULE)]
     if mistakes:
         raise refusal(source, mistakes)
     clauses = (*reading.clauses(), *behind)
@@ -599,6 +602,7 @@ class Reading:
         return None
 
 
+_NO_RULE = "there is no [[rule]] in it, so it decides nothing. To do without a policy file, name none in the settings."
 _NEVER_NONE = "approvals: a switch and an activation always need at least one."
 
 _FIELDS: Mapping[str, str] = {

@@ -18,7 +18,6 @@ from bot.policy_file import (
     PolicyWatch,
     RuleTable,
     digest_of,
-    load_policy,
     parse_policy,
     provider_names,
     read_policy,
@@ -141,16 +140,11 @@ def test_who_may_ask_is_kept_for_each_act() -> None:
     assert policy.rule_for(Act.CANCEL, "sony", "m").approvers == ("U0A",)
 
 
-def test_an_empty_file_is_the_policy_of_the_settings() -> None:
-    """Nothing said is nothing changed."""
-    assert (
-        parsed("# nothing yet\n").clauses
-        == load_policy(
-            load(
-                {"SWITCHYARD_APPROVALS__APPROVERS": '["U0BASE", "S0BASE"]', "SWITCHYARD_APPROVALS__START": '["sestek"]'}
-            )
-        ).clauses
-    )
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[defaults]\napprovals = 2\n", "rule = []\n"])
+def test_a_file_without_a_rule_is_refused(text: str) -> None:
+    """A file that lost its content must not leave to the settings what its rules were stricter about."""
+    with pytest.raises(ConfigurationError, match=r"line 1: there is no \[\[rule\]\] in it, so it decides nothing"):
+        parsed(text)
 
 
 def test_the_checksum_covers_what_is_said_and_not_how() -> None:

@@ -66,8 +66,8 @@ def test_a_file_is_checked_before_it_is_used(configured: Settings, tmp_path: Pat
     [head, rule] = check_policy(configured, None)
     assert head.startswith("policy.toml: 1 rule, no mistake; checksum ")
     assert rule == "  line 2: production"
-    (tmp_path / "next.toml").write_text("", "utf-8")
-    assert check_policy(configured, tmp_path / "next.toml")[0].startswith("next.toml: 0 rules, no mistake; ")
+    (tmp_path / "next.toml").write_text('[[rule]]\nname = "to come"\n', "utf-8")
+    assert check_policy(configured, tmp_path / "next.toml")[0].startswith("next.toml: 1 rule, no mistake; ")
     assert check_policy(load({}, Path("/dev/null")), None)[0].startswith("No policy file is configured")
 
 
