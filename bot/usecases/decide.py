@@ -61,6 +61,7 @@ UNKNOWN_PROMPT = "This button does not belong to anything that Switchyard keeps 
 WAITS_ALREADY = "Nothing was done: an earlier click of yours on this prompt is waiting already, and that one counts."
 MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
 CHANGED = "What it showed, or the rule that applies, has changed since; there is a new prompt."
+_LOST = " Approvals given here do not count for it."
 WITHDRAWN = "Withdrawn by the person who asked."
 TRIES = 5
 """Reminders and votes of others may come in between; each makes an answer read the prompt once more."""
@@ -234,7 +235,8 @@ async def _approve(deps: Deps, click: Click, standings: Standings) -> Say | None
 
 
 def _say_missing(prompt: Prompt) -> str:
-    return f"{prompt.missing} of {prompt.rule.needed} approvals are still missing."
+    verb = "is" if prompt.missing == 1 else "are"
+    return f"{len(prompt.votes)} of {prompt.rule.needed} are there, {prompt.missing} more {verb} needed."
 
 
 async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
@@ -340,7 +342,7 @@ def _keep_watching(deps: Deps, answered: Prompt, job: Job) -> Change:
 
 async def _ask_afresh(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
     """What was shown has changed since: the old prompt is closed and a new one asked."""
-    reason = CHANGED
+    reason = f"{CHANGED}{_LOST * bool(prompt.votes)}"
     closed = close(prompt, Outcome.WITHDRAWN, deps, reason=reason)
     is_gate = prompt.subject in GATES
     fresh = await ask_gate(deps, job, prompt.subject, asker=prompt.asker) if is_gate else ask(deps, job, prompt.subject)

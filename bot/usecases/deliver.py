@@ -3,11 +3,12 @@
 A message whose fate is unclear is looked up by the id in its metadata before it is sent again.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.approvals import Outcome
+from bot.domain.approvals import Outcome, Prompt
 from bot.domain.changes import OVERTAKEN, Button, Notice, NoticeKind, Say
 from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
@@ -255,9 +256,15 @@ async def _reminder(deps: Deps, notice: Notice, job: Job) -> Content:
         prompt=prompt,
         job=job,
         title=about(deps, job.request.provider)[0],
-        calls=tuple(dict.fromkeys((*calls, *(() if is_second else rule.approvers)))),
+        calls=_not_yet_voted(prompt, (*calls, *(() if is_second else rule.approvers))),
         is_second=is_second,
     )
+
+
+def _not_yet_voted(prompt: Prompt, ids: Iterable[str]) -> tuple[str, ...]:
+    """Each once; who has approved has nothing left to do."""
+    done = {vote.seat for vote in prompt.votes} | {vote.actor.user for vote in prompt.votes}
+    return tuple(dict.fromkeys(id_ for id_ in ids if id_ not in done))
 
 
 async def _line(deps: Deps, notice: Notice, job: Job) -> Line:

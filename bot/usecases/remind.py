@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.approvals import GATES, Prompt
+from bot.domain.changes import OVERTAKEN, Notice
 from bot.domain.jobs import Job
 from bot.domain.requests import Json
 from bot.domain.text import code
@@ -14,8 +15,13 @@ from bot.usecases.moves import amend, is_moot, prompt_key, remind, tell_channel
 from bot.usecases.prompting import next_reminder
 
 log = structlog.get_logger()
+SECOND = "second"
 UNSEEN_AFTER = timedelta(minutes=2)
 """A conversation that has not taken a question for so long may not take it at all."""
+
+
+def reminder(number: int) -> str:
+    return f"reminder:{number}"
 
 
 async def remind_due(deps: Deps) -> None:
@@ -28,27 +34,43 @@ async def remind_due(deps: Deps) -> None:
         if prompt.subject not in GATES or _is_over(prompt, now) or (quiet and quiet.holds(now)):
             continue
         if _is_due(prompt.second_at(), now) and prompt.escalated_at is None:
-            await _write(deps, _escalated(prompt, now), "second", {"is_second": True})
+            await _write(deps, _escalated(prompt, now), SECOND, {"is_second": True})
         elif _is_due(prompt.remind_at, now):
-            await _write(
-                deps, _reminded(prompt, now), f"reminder:{prompt.reminders + 1}", {"number": prompt.reminders + 1}
-            )
+            number = prompt.reminders + 1
+            await _write(deps, _reminded(prompt, now), reminder(number), {"number": number})
 
 
 async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
     """A question that its conversation does not take is told in the alarm channel, once."""
-    posted = await deps.store.notice(prompt_key(prompt.id))
+    untold = await _untold(deps, prompt)
     job = await deps.store.job(prompt.job_id)
     key = f"unseen:{prompt.id}"
-    if posted is None or posted.sent_ts or job is None or is_moot(prompt, job.state) or await deps.store.notice(key):
+    if untold is None or job is None or is_moot(prompt, job.state) or await deps.store.notice(key):
         return
-    log.warning("a question cannot be posted", prompt=prompt.id, job=job.id, error=posted.error)
+    log.warning("a question cannot be seen", prompt=prompt.id, job=job.id, error=untold.error)
     text = (
         f"Training {code(job.id)} waits for an answer, and nobody sees the question: Slack does not take it in "
         f"{_place(job)}. Invite @switchyard there, or have the requester press *Use my DM*."
     )
     await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=key)])
     deps.nudge("deliver")
+
+
+async def _untold(deps: Deps, prompt: Prompt) -> Notice | None:
+    """What is not in the conversation of a question: itself, or the last that was to be told of it, where that has
+    been archived since, or the bot was removed."""
+    posted = await deps.store.notice(prompt_key(prompt.id))
+    if posted is None or not posted.sent_ts:
+        return posted
+    lines = [SECOND] if prompt.escalated_at else []
+    lines += [reminder(prompt.reminders)] if prompt.reminders else []
+    told = [await deps.store.notice(f"{prompt_key(prompt.id)}:{line}") for line in lines]
+    return next((one for one in told if one is not None and _waits(one, deps.now())), None)
+
+
+def _waits(line: Notice, now: datetime) -> bool:
+    """It is held itself, or since long behind what is."""
+    return not line.sent_ts and line.error != OVERTAKEN and now - line.try_at >= UNSEEN_AFTER
 
 
 def _place(job: Job) -> str:

@@ -174,7 +174,9 @@ def reminder(content: Reminder) -> Message:
     prompt, job = content.prompt, content.job
     name = named(content.title, job)
     calls = f"{called(content.calls)}: " if content.calls else ""
-    first = "you are asked too, since nobody has decided yet. " if content.is_second else "this still waits for you. "
+    first = "you are asked too, since this is not decided yet. " if content.is_second else "this still waits for you. "
+    # Without their names: who has approved is not to be called again.
+    votes = f" {len(prompt.votes)} of {prompt.rule.needed} have approved." if prompt.votes else ""
     until = f" It expires {when(prompt.expires_at)}." if prompt.expires_at else ""
-    text = f":bell: {calls}{first}{HEADINGS[prompt.subject]} {name}, training {code(job.id)}.{until}"
+    text = f":bell: {calls}{first}{HEADINGS[prompt.subject]} {name}, training {code(job.id)}.{votes}{until}"
     return blocks.message(f"{name}: {HEADINGS[prompt.subject]} It still waits.", [blocks.section(text)])

@@ -54,7 +54,7 @@ async def test_two_of_three_have_to_approve(tmp_path: Path) -> None:
     async with under(TWO, tmp_path) as here:
         prompt = await offered(here)
         assert "2 of them have to approve" in shown(prompt)
-        assert "1 of 2 approvals are still missing" in shown(await here.press(prompt, "Approve", "bora"))
+        assert "1 of 2 are there, 1 more is needed" in shown(await here.press(prompt, "Approve", "bora"))
         counted = await here.changed(prompt, "1 of 2 approvals: <@U0BORA0001>. 1 more needed.")
         assert "You have approved this already" in shown(await here.press(counted, "Approve", "bora"))
         assert here.switches() == 0
@@ -73,7 +73,7 @@ async def test_two_yeses_at_once_both_count(tmp_path: Path) -> None:
         said = await asyncio.gather(here.press(prompt, "Approve", "bora"), here.press(prompt, "Approve", "chie"))
         texts = sorted(map(shown, said))
         assert "Thank you: approved" in texts[0]
-        assert "1 of 2 approvals are still missing" in texts[1]
+        assert "1 of 2 are there, 1 more is needed" in texts[1]
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
 
@@ -115,7 +115,7 @@ async def test_who_stands_in_uses_the_right_of_the_absent_once(tmp_path: Path) -
     """
     async with under(policy, tmp_path) as here:
         prompt = await offered(here)
-        assert "1 of 2 approvals are still missing" in shown(await here.press(prompt, "Approve", "dan"))
+        assert "1 of 2 are there, 1 more is needed" in shown(await here.press(prompt, "Approve", "dan"))
         await here.changed(prompt, "1 of 2 approvals: <@U0DAN00001> for <@U0BORA0001>.")
         assert "somebody has for you" in shown(await here.press(prompt, "Approve", "bora"))
         assert "Thank you: approved" in shown(await here.press(prompt, "Approve", "chie"))
