@@ -30,7 +30,7 @@ from handlers.uploads import Transport, Uploads
 from handlers.views import blocks
 from handlers.views.blocks import Message
 from handlers.views.cards import render
-from handlers.views.home import home, mark_of
+from handlers.views.home import home, mark_of, plain_home
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ NOT_THE_LOOKS = frozenset(
         "restricted_action_thread_only_channel", "restricted_action_thread_locked", "posting_to_channel_denied",
         "messages_tab_disabled", "app_access_restricted", "ekm_access_denied", "cannot_reply_to_message",
         "message_not_found", "cant_update_message", "edit_window_closed", "update_failed", "message_limit_exceeded",
-        "user_not_found", "user_disabled",
+        "user_not_found", "user_disabled", "not_enabled",
     }
 )  # fmt: skip
 """Slack's words for a refusal that other words would meet too. After any other, the message goes out as plain text.
 
-Source: the errors of https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update.
+Source: the errors of https://docs.slack.dev/reference/methods/chat.postMessage, …/chat.update and …/views.publish.
 """
 
 UNCLEAR = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
@@ -213,8 +213,17 @@ class SlackMessenger:
     async def publish(self, user: str, page: HomePage, *, unless: str = "") -> str:
         view = home(page)
         mark = mark_of(view)
-        if mark != unless:
+        if mark == unless:
+            return mark
+        try:
             await self._publish(user, view)
+        except MessengerBusyError:
+            raise
+        except MessengerError as error:
+            if error.code in NOT_THE_LOOKS:
+                raise
+            log.warning("a Home tab was published without its lists: Slack took it in no other way (%s)", error.code)
+            await self._publish(user, plain_home(page))
         return mark
 
     async def _publish(self, user: str, view: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from bot.domain.policy import Act
 from bot.domain.requests import Actor
 from bot.ports import Deps, Visit
 from bot.usecases.cards import buttons_of
-from bot.usecases.prompting import question, rule_of
+from bot.usecases.prompting import question, read_first, rule_of
 
 MOST_WAITING = 8
 MOST_MINE = 15
@@ -68,7 +68,7 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
     reader = _Reader(deps, visit.actor, await deps.store.groups(deps.policy.groups))
     found = await deps.store.overview(visit.actor, mine=MOST_MINE, others=MOST_OTHERS, ended=MOST_ENDED)
     waiting = [one for one in found.asked if reader.is_asked(*one)]
-    return HomePage(
+    page = HomePage(
         said=visit.said,
         said_at=visit.said_at,
         waiting=tuple([await reader.waiting(*one) for one in waiting[:MOST_WAITING]]),
@@ -79,6 +79,10 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         others_count=found.others_count,
         ended=await reader.entries(found.ended),
     )
+    if reader.stale:
+        # Without an open question nobody else has them read; what was read draws the page once more.
+        await read_first(deps, Verdict(standing=Standing.UNKNOWN, why="", stale=tuple(sorted(reader.stale))))
+    return page
 
 
 class _Reader:
@@ -86,6 +90,8 @@ class _Reader:
 
     def __init__(self, deps: Deps, actor: Actor, groups: Mapping[str, Group]) -> None:
         self._deps, self._actor, self._groups = deps, actor, groups
+        self.stale: set[str] = set()
+        """The groups that have to be read before it is known what this person may do."""
 
     def is_asked(self, prompt: Prompt, job: Job) -> bool:
         """Does this wait for this person? What somebody has approved already waits for others."""
@@ -114,7 +120,7 @@ class _Reader:
         return tuple([Entry(job=job, buttons=await self._buttons(job)) for job in jobs])
 
     async def _buttons(self, job: Job) -> tuple[Button, ...]:
-        """Those of the card, without what this person surely may not do."""
+        """Those of the card that this person may press, as far as it is known."""
         return tuple(one for one in await buttons_of(self._deps, job) if self._may_press(one, job))
 
     def _may_press(self, one: Button, job: Job) -> bool:
@@ -125,4 +131,6 @@ class _Reader:
         voters = Electorate(rule=rule, groups=self._groups)
         # To go on watching is no act of the policy's: the requester may, and whoever approves.
         judge = is_approver_or if subject is Subject.GO_ON else may_ask
-        return judge(self._actor, asker, voters, self._deps.now()).standing is not Standing.DENIED
+        verdict = judge(self._actor, asker, voters, self._deps.now())
+        self.stale.update(verdict.stale)
+        return verdict.standing is Standing.ALLOWED

@@ -23,6 +23,10 @@ MOST_BYTES = 200_000
 """Of 250 KB, so that escaping on the way has room."""
 
 _OFFLINE = "Nothing is shown here."
+_ELSEWHERE = (
+    "Slack did not take the lists that belong here. `/jobs all alive` shows the trainings, and each question stands in "
+    "the conversation of its training."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,12 @@ def home(page: HomePage) -> Block:
     """The whole view."""
     shown = [*_said(page), *(block for part in _parts(page) for block in _blocks(part))]
     return {"type": "home", "blocks": shown or [blocks.section(_OFFLINE)]}
+
+
+def plain_home(page: HomePage) -> Block:
+    """The last resort where Slack does not take the view: the answer to the last press, and where else to look."""
+    said = [blocks.section(page.said.text)] if page.said and page.said.text else []
+    return {"type": "home", "blocks": [*said, blocks.section(_ELSEWHERE)]}
 
 
 def mark_of(view: Block) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import AT_SERVICE, Job, JobState
 from bot.domain.requests import Actor, TrainRequest
 from bot.usecases.moves import first_change
 from sandbox.slack import blockkit
@@ -219,6 +219,21 @@ async def test_a_group_is_read_before_it_is_known_for_whom_a_question_waits(tmp_
         await world.world.slack.switch("fail", None)
         await home(world, "bora", lambda text: "Thank you: approved." in text)
         await world.job(lambda one: one.state is not JobState.PROPOSED)
+
+
+async def test_a_group_is_read_for_the_buttons_of_the_tab(tmp_path: Path) -> None:
+    """No question is open, so nobody has its members read: whoever opens the tab has, and sees what one may press."""
+    approvers: dict[str, Any] = {"SWITCHYARD_APPROVALS__APPROVERS": '["S0MLOPS001"]'}
+    line = "/train decthings mdl-sentiment st-new data=dataset:ds-reviews/train epochs=u32:2 launcher=ln-small"
+    async with lab(tmp_path, training_seconds=60, **approvers) as world:
+        await world.type(line)
+        await world.job(lambda one: one.state in AT_SERVICE)
+        await opened(world, "bora")
+        view = await home(world, "bora", lambda text: "Cancel" in text)
+        await opened(world, "dan")
+        assert "Cancel" not in labels(await home(world, "dan"))
+        await press(world, view, "Cancel", "bora")
+        await home(world, "bora", lambda text: "asked to stop" in text)
 
 
 async def test_a_restart_keeps_who_looks_and_what_was_said(tmp_path: Path) -> None:

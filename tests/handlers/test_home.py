@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,35 @@ async def test_a_form_that_does_not_open_is_told_on_the_tab(tmp_path: Path) -> N
         await where.run()
         assert "did not open the form in time" in shown(where, BORA)
         assert "May this training start?" in shown(where, BORA)
+
+
+async def test_a_view_that_slack_does_not_take_is_sent_without_its_lists(tmp_path: Path) -> None:
+    """The answer to a press is told all the same, and where else to look."""
+    async with edge(tmp_path) as where:
+        await where.slack.switch("fail", {"method": "views.publish", "error": "invalid_arguments"})
+        await where.dispatch(press(where, "cancel", "gone"))
+        await where.run()
+        assert "Switchyard keeps no training `gone`" in shown(where)
+        assert "each question stands in the conversation" in shown(where)
+
+
+@pytest.mark.parametrize("error", ["not_enabled", "user_not_found"])
+async def test_a_tab_that_is_not_there_is_left_alone(tmp_path: Path, error: str) -> None:
+    """An app that was installed without it: another view would be refused too."""
+    async with edge(tmp_path) as where:
+        await where.slack.switch("fail", {"method": "views.publish", "error": error, "times": 9})
+        await where.dispatch(event(), "json")
+        await where.run()
+        assert [call.method for call in where.slack.calls].count("views.publish") == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_reply", "drop_request"])
+async def test_a_page_that_slack_did_not_answer_is_sent_again(tmp_path: Path, fault: str) -> None:
+    """Sent twice, it is the same page."""
+    async with edge(tmp_path) as where:
+        await where.slack.switch(fault, {"method": "views.publish"})
+        await where.dispatch(event(), "json")
+        await where.run()
+        where.time.ahead += timedelta(seconds=5)
+        await where.run()
+        assert "Nothing waits for your decision." in shown(where)
