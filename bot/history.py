@@ -5,20 +5,24 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bot.app import open_store, utc_now
 from bot.audit_log import record_export
+from bot.domain.approvals import Prompt
+from bot.domain.history import Story
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Job, Transition
+from bot.domain.text import in_one_line
 from bot.errors import StoreError, UsageError
 from bot.ports import JobFilter
 from bot.settings import Settings
 from bot.usecases.export import Written, told_filter, write_stories
 from handlers.grammar import parse_history, split
+from handlers.views.history import took
 from handlers.views.words import PHRASES
 
 
@@ -35,9 +39,35 @@ async def tell_job(settings: Settings, job_id: str) -> list[str]:
         job = await store.job(job_id)
         if job is None:
             raise UsageError(f"Switchyard keeps no training `{job_id}`. `switchyard jobs` lists them.", word=job_id)
-        transitions = await store.transitions(job_id)
-    facts = [f"{label}: {value}" for label, value in (job.plan.summary if job.plan else ())]
-    return [_as_line(job), *facts, *(_as_move(one) for one in transitions)]
+        moves, prompts = await store.transitions(job_id), await store.prompts(job_id)
+    story = Story(job=job, moves=tuple(moves), prompts=tuple(prompts))
+    decisions = [_as_decision(prompt) for prompt in story.decisions()]
+    told = [*_facts(job), took(story, utc_now()), *decisions]
+    return [_as_line(job), *map(in_one_line, told), *(_as_move(one) for one in moves)]
+
+
+def _facts(job: Job) -> Iterator[str]:
+    """What was sent, and what came of it."""
+    plan, seen = job.plan, job.look.status
+    yield from (f"{label}: {value}" for label, value in (plan.summary if plan else ()))
+    if plan and plan.payload:
+        file = plan.payload
+        yield f"Data: {file.name}, {file.rows:,} rows, {file.size:,} bytes, SHA-256 {file.sha256}"
+    if job.remote_id:
+        yield f"At the service: {job.remote_id}"
+    if seen:
+        yield f"The service said last: {seen.word}"
+        yield from (f"{key}: {value}" for key, value in {**seen.result, **seen.metrics}.items())
+
+
+def _as_decision(prompt: Prompt) -> str:
+    """Who answered what and why, under which rule, and what it was bound to."""
+    who = prompt.actor.user if prompt.actor else "nobody"
+    rule = f", rule {prompt.rule.name}" if prompt.rule.name else ""
+    votes = f", approved by {' '.join(vote.actor.user for vote in prompt.votes)}" if prompt.votes else ""
+    reason = f": {prompt.reason}" if prompt.reason else ""
+    answer = prompt.answer.value if prompt.answer else ""
+    return f"{prompt.subject.value}: {answer} by {who}{rule}{votes}, digest {prompt.digest[:12]}{reason}"
 
 
 def export_jobs(settings: Settings, query: Sequence[str], target: Path, form: Form, *, may_replace: bool) -> str:

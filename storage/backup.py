@@ -40,11 +40,14 @@ Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 MAY_STILL_START = frozenset({JobState.PROPOSED, JobState.APPROVED, JobState.STARTING, JobState.UNSURE})
 _CHUNK = 1 << 20
 _FEW = 3
-_FORGET_ADDRESSES = (
+_FORGET = (
+    # where to answer
     "UPDATE requests SET url = '' WHERE url != ''",
     "UPDATE clicks SET click = json_set(click, '$.url', '')",
     "DELETE FROM inquiries",
     "UPDATE notices SET state = 'dropped', body = '{}', taken_at = NULL, in_doubt = 0 WHERE kind = 'told'",
+    # who waits for an export: it was made since, or is asked for anew
+    "UPDATE notices SET state = 'dropped', body = '{}', taken_at = NULL WHERE kind = 'export' AND state = 'pending'",
 )
 
 
@@ -108,7 +111,7 @@ def _copy(database: Path, copy: Path) -> None:
             source.conn.backup(db.conn)
             _require_sound(db, database)
             migrations.apply(db)
-            _run(db, *_FORGET_ADDRESSES)
+            _run(db, *_FORGET)
             # What was deleted or overwritten stays in free pages until they are given up.
             _run(db, "PRAGMA journal_mode=DELETE", "VACUUM")
             _require_sound(db, copy)

@@ -80,7 +80,8 @@ async def _raise_alarm(deps: Deps, notice: Notice, error: MessengerError) -> Non
         return
     log.error("message in doubt", notice=notice.id, job=notice.job_id, error=str(error))
     if deps.alarm_channel and notice.kind is not NoticeKind.HEALTH:
-        text = f"A message of training {notice.job_id or ''} waits: {error} It is not repeated until that can be seen."
+        which = f"A message of training {notice.job_id}" if notice.job_id else "A message"
+        text = f"{which} waits: {error} It is not repeated until that can be seen."
         await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=f"alarm:{notice.id}")])
 
 

@@ -112,7 +112,7 @@ def _typed(query: str) -> str:
 def story(told: Story, title: str, now: datetime, *, number: int = 0) -> Message:
     """A page of everything that is kept of one job: its data, what came of it, who decided what, its latest moves."""
     job, name = told.job, named(title, told.job)
-    facts = [*_facts(job), *_outcome(job), _took(told, now), *map(_decision, told.prompts)]
+    facts = [*_facts(job), *_outcome(job), took(told, now), *map(_decision, told.prompts)]
     moves = [f"{when(one.at)} {moved(one, 500)}" for one in reversed(told.moves)]
     pages = list(_pages([*facts, *moves]))
     number = min(number, len(pages) - 1)
@@ -191,7 +191,7 @@ def _pairs(heading: str, values: Mapping[str, object]) -> Iterator[str]:
         yield f"{heading}: {foreign(', '.join(f'{key} {value}' for key, value in values.items()), 500)}"
 
 
-def _took(told: Story, now: datetime) -> str:
+def took(told: Story, now: datetime) -> str:
     """How long each part took, and all of it."""
     spent = spans(told, now)
     total = f"{_lasted(spent[Span.TOTAL])} {'in all' if told.job.has_ended else 'so far'}"

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +225,23 @@ def test_every_state_that_is_no_end_is_spent_on_something() -> None:
         told = went((0, state))
         spent = spans(told, AT + timedelta(minutes=1))
         assert sum(spent[span] > timedelta() for span in Span if span is not Span.TOTAL) == (not told.job.has_ended)
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_names_each_column_in_its_order() -> None:
+    """Whoever reads a file finds every column, and nothing that is not there."""
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
+    section = page.partition("## The columns of the CSV")[2].partition("\n## ")[0]
+    first_cells = [row.split(" | ")[0] for row in section.splitlines() if row.startswith("| `")]
+    assert tuple(re.findall(r"`(\w+)`", " ".join(first_cells))) == COLUMNS
+
+
+def test_the_page_names_each_key() -> None:
+    """Of a line of JSON, and of the moves and decisions in it."""
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
+    told = json.loads(line(Form.JSONL, went((0, JobState.LIVE)), AT))
+    move = told["moves"][0]
+    known = set(re.findall(r"`(\w+)`", page))
+    assert {*told, *move} - known == set()

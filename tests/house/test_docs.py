@@ -22,7 +22,7 @@ from bot.errors import UsageError
 from bot.ports import Provider
 from bot.providers.registry import GROUP
 from bot.settings import SHORT_NAMES, Settings
-from handlers.grammar import parse_history, parse_reference, parse_train, split
+from handlers.grammar import parse_history, parse_reference, parse_train, split, take_export
 from tests.proof import report
 
 ROOT = docs.ROOT
@@ -186,7 +186,7 @@ def read(line: str, providers: Mapping[str, Provider]) -> None:
         case "/train", [name] if name != "status":
             parse_train(providers[name], words[1:])
         case "/jobs", _:
-            parse_history(words, providers=list(providers), place="", user="", now=datetime.now(UTC))
+            parse_history(take_export(words)[1], providers=list(providers), place="", user="", now=datetime.now(UTC))
         case "/train", _ if words[1:]:
             parse_reference(providers[words[1].text], words[2:])
         case "/status" | "/train-status", [name]:

@@ -179,6 +179,22 @@ async def test_no_address_for_answers_is_in_a_backup(tmp_path: Path) -> None:
     assert (tmp_path / "a.tar").stat().st_mode & 0o077 == 0
 
 
+async def test_an_export_that_waited_is_not_made_by_a_restored_bot(tmp_path: Path, database: Path) -> None:
+    """It was made since, or whoever wants it asks anew; one that was made stays what it is."""
+    async with written(tmp_path / "switchyard.db") as store:
+        waits = a_notice("waits", kind=NoticeKind.EXPORT, body={"form": "csv"})
+        made = a_notice("made", lane="b", kind=NoticeKind.EXPORT, body={"form": "csv"})
+        await store.tell([waits, made])
+        await store.sent(made, ts="1.2", channel="D0ADA")
+        back_up(tmp_path / "switchyard.db", tmp_path, tmp_path / "a.tar", now=NOW)
+    restore(tmp_path / "a.tar", database)
+    async with written(database) as store:
+        assert await store.take_notices(at(hours=1), 10) == []
+        kept = await store.notice("made")
+        assert kept is not None
+        assert kept.sent_ts == "1.2"
+
+
 async def test_the_files_that_will_still_be_sent_are_in_it(tmp_path: Path) -> None:
     """A training that has not started goes on after a restore on an empty machine; of others no file is carried."""
     spool = tmp_path / "spool"
