@@ -363,6 +363,11 @@ class Http:
 
 _NAMED_SECRET = re.compile(r"""("[^"]*(?:token|secret|password|api_?key)"\s*:\s*")(?:[^"\\]|\\.)*""", re.IGNORECASE)
 
+_NAMED_VALUE = re.compile(
+    r"""((?<![\w.-])[\w.-]*(?:signature|token|secret|password|credential|api_?key)[\w.-]*=)[^\s&"'<>]+""", re.IGNORECASE
+)
+"""As in the query of an address, also of one without its host."""
+
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret, every query and every password of an address, and what JSON calls one, replaced by …"""
@@ -370,7 +375,9 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         for written in _ways_to_write(secret):
             text = text.replace(written, "…")
     text = _NAMED_SECRET.sub(r"\1…", text)
+    text = _NAMED_VALUE.sub(r"\1…", text)
     text = re.sub(r"(https?://)[^\s/?#@\"'<>]+@", r"\1…@", text)
+    text = re.sub(r"(/[^\s?\"'<>]+)\?[^\s\"'<>=]+=[^\s\"'<>]*", r"\1?…", text)
     return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", r"\1?…", text)
 
 

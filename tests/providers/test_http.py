@@ -433,6 +433,12 @@ def test_redaction_knows_the_ways_a_secret_is_written() -> None:
     assert redact(said, [SECRET, ""]) == "k=… q=… https://…@h.example/p?… end"
 
 
+def test_redaction_needs_no_host() -> None:
+    """A signed address may be quoted without its beginning, or its query alone; questions of a sentence stay."""
+    said = "up/a refused: /up/a?X-Signature=s3cret&x=1, X-Amz-Credential=AKIA1 and retry?or/not?really"
+    assert redact(said, ()) == "up/a refused: /up/a?… X-Amz-Credential=… and retry?or/not?really"
+
+
 @pytest.mark.parametrize(
     "echo", ['pä/ "x"', r"p\u00e4/ \"x\"", r"p\u00e4\/ \"x\"", "p%C3%A4%2F%20%22x%22", "p%C3%A4%2F+%22x%22"]
 )
