@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 
-TIMES_MORE = 10
+TIMES_MORE = 6
 T = TypeVar("T", bound=Callable[..., Any])
 
 

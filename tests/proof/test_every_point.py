@@ -21,7 +21,7 @@ from tests.proof.stage import Launcher
 from tests.proof.stories import STORIES, Story
 
 SHARES = 4
-ALIKE = 2
+ALIKE = 1
 TWICE = (
     ("sestek", Point(moment=Moment.SENT, label="sestek POST /sestekai-api/api/external/trainings/train")),
     ("sony, applied", Point(moment=Moment.DONE, label="sony PUT /v1/external/retrain_jobs/*/update_model")),
