@@ -680,8 +680,29 @@ class PolicyNews:
         if self.mistake:
             return f"The policy file cannot be used, so the former policy stays in force.\n{self.mistake}"
         if self.is_change:
-            return f"The policy was changed: {self.before.digest[:12]} is now {self.now.digest[:12]}."
+            checksums = f"checksum {self.before.digest[:12]} is now {self.now.digest[:12]}"
+            return f"The policy was changed. {_say_changes(self.before, self.now)} ({checksums})."
         return "The policy file can be used again; it says what is in force."
+
+
+def _say_changes(before: Policy, now: Policy) -> str:
+    """Which rules came, went and were changed, by their names; the order counts too."""
+    old, new = _by_name(before), _by_name(now)
+    told = {
+        "new": [name for name in new if name not in old],
+        "changed": [name for name in new if name in old and new[name] != old[name]],
+        "gone": [name for name in old if name not in new],
+    }
+    said = [f"{word}: {', '.join(map(_quoted, names[:10]))}" for word, names in told.items() if names]
+    return f"Rules {'; '.join(said)}" if said else "The same rules stand in another order"
+
+
+def _by_name(policy: Policy) -> dict[str, list[dict[str, Json]]]:
+    found: dict[str, list[dict[str, Json]]] = {}
+    for clause in policy.clauses:
+        if clause.line:
+            found.setdefault(clause.rule.name, []).append(_said(clause))
+    return found
 
 
 class PolicyWatch:

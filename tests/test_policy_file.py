@@ -435,6 +435,7 @@ async def test_a_changed_file_is_taken_over_once_it_stands_still(path: Path) -> 
     assert (news.before, news.now, news.mistake, news.is_change) == (before, watch.current(), "", True)
     assert approver(watch) == ("U0BB",)
     assert before.digest[:12] in news.sentence()
+    assert "Rules changed: “" in news.sentence()
     assert await watch.look() is None
 
 

@@ -43,7 +43,7 @@ async def test_members_come_from_the_database_with_their_time(configured: Settin
     async with open_store(configured) as store:
         await store.save_group(Group(id="S0MLOPS001", members=frozenset({"U0CHIE0001"}), read_at=read_at))
         beside_the_bot = await explained(configured, "<@U0CHIE0001|chie>")
-    assert "In S0MLOPS001 are 1 person, read 2026-07-01 12:00:00Z." in beside_the_bot
+    assert "S0MLOPS001 has 1 member, read 2026-07-01 12:00:00 UTC." in beside_the_bot
     assert beside_the_bot[-1] == "U0CHIE0001 may approve it: U0CHIE0001 is in S0MLOPS001."
 
 
@@ -66,7 +66,7 @@ def test_a_file_is_checked_before_it_is_used(configured: Settings, tmp_path: Pat
     [head, rule] = check_policy(configured, None)
     assert head.startswith("policy.toml: 1 rule, no mistake; checksum ")
     assert rule == "  line 2: production"
-    (tmp_path / "next.toml").write_text('[[rule]]\nname = "to come"\n', "utf-8")
+    (tmp_path / "next.toml").write_text('[[rule]]\nname = "to come"\napprove = ["U0BORA0001"]\n', "utf-8")
     assert check_policy(configured, tmp_path / "next.toml")[0].startswith("next.toml: 1 rule, no mistake; ")
     assert check_policy(load({}, Path("/dev/null")), None)[0].startswith("No policy file is configured")
 

@@ -43,6 +43,9 @@ ANSWERS: Mapping[Subject, tuple[Answer, ...]] = {
     Subject.GO_ON: (Answer.KEEP, Answer.GIVE_UP),
 }
 
+WITHDRAWN = "Withdrawn by the person who asked."
+"""The reason of a move that takes back what was asked for."""
+
 GATES = frozenset({Subject.START, Subject.PROMOTE, Subject.CANCEL})
 """What only approvers answer; everything else is answered by the requester too."""
 

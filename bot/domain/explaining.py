@@ -58,15 +58,30 @@ def explain(
 
     Copies of groups count however old they are; each is told with its time.
     """
+    rule = policy.rule_for(act, provider, model)
+    rights = _rights(rule, actor, requester or Actor(), _however_old(groups, now), now)
+    return [*say_rule(policy, act, provider, model, groups=groups, now=now), *rights]
+
+
+def say_rule(
+    policy: Policy, act: Act, provider: str, model: str, *, groups: Mapping[str, Group], now: datetime
+) -> list[str]:
+    """Which rule decides, what it wants, and what is known of its groups."""
     clause = policy.clause_for(act, provider, model)
-    rule = clause.rule
-    known = {id_: replace(group, read_at=now) for id_, group in groups.items() if group.read_at is not None}
     return [
         f"{say_which(policy, clause)} It is about {_ACTS[act]} of {code(model)} at {provider}.",
-        *_demands(rule, now),
-        *(_say_group(id_, groups.get(id_)) for id_ in rule.groups),
-        *_rights(rule, actor, requester or Actor(), known, now),
+        *_demands(clause.rule, now),
+        *(_say_group(id_, groups.get(id_)) for id_ in clause.rule.groups),
     ]
+
+
+def say_vote(rule: Rule, actor: Actor, requester: Actor, groups: Mapping[str, Group], now: datetime) -> str:
+    """May this person approve, now or after the time of the second group? Copies of groups count however old."""
+    return _say_vote(rule, actor, requester, _however_old(groups, now), now)
+
+
+def _however_old(groups: Mapping[str, Group], now: datetime) -> Mapping[str, Group]:
+    return {id_: replace(group, read_at=now) for id_, group in groups.items() if group.read_at is not None}
 
 
 def say_which(policy: Policy, clause: Clause) -> str:
@@ -92,19 +107,23 @@ def say_span(span: timedelta) -> str:
 
 
 def _demands(rule: Rule, now: datetime) -> Iterator[str]:
-    yield f"Asked for by: {_named(rule.askers) or 'nobody'}."
+    yield f"May ask: {_named(rule.askers) or 'nobody'}."
     if not rule.needed:
         yield "No approval is needed."
         return
-    yield f"Approved by: {rule.needed} of {_named(rule.approvers) or 'nobody'}."
-    yield "Who asked may be one of them." if rule.may_approve_own else "Who asked does not count."
+    yield f"May approve: {_named(rule.approvers) or 'nobody'}; {_say_needed(rule)}."
+    yield "Who asked may approve too." if rule.may_approve_own else "Who asked may not approve."
     if rule.second and rule.second_after is not None:
-        yield f"After {say_span(rule.second_after)} also by: {_named(rule.second)}."
+        yield f"After {say_span(rule.second_after)} also: {_named(rule.second)}."
     yield from (_say_stand_in(one) for one in rule.stand_ins if one.until >= now.date())
     yield _REASONS[rule.reasons]
     yield _say_times(rule)
     if rule.quiet is not None and rule.remind_after is not None:
         yield _say_quiet(rule.quiet)
+
+
+def _say_needed(rule: Rule) -> str:
+    return "one yes is needed" if rule.needed == 1 else f"{rule.needed} have to"
 
 
 def _say_times(rule: Rule) -> str:
@@ -132,9 +151,9 @@ def _say_stand_in(one: StandIn) -> str:
 def _say_group(id_: str, group: Group | None) -> str:
     if group is None or group.read_at is None:
         return f"Who is in {named_group(id_)} was not read yet."
-    people = f"{len(group.members)} {'person' if len(group.members) == 1 else 'people'}"
+    people = f"{len(group.members)} {'member' if len(group.members) == 1 else 'members'}"
     broken = "; since then it cannot be read" if group.failing_since is not None else ""
-    return f"In {named_group(id_)} are {people}, read {group.read_at:%Y-%m-%d %H:%M:%S}Z{broken}."
+    return f"{named_group(id_)} has {people}, read {group.read_at:%Y-%m-%d %H:%M:%S} UTC{broken}."
 
 
 def _named(ids: Sequence[str]) -> str:
@@ -175,7 +194,7 @@ def _say_right(yes: str, no: str, verdict: Verdict) -> str:
     if verdict.standing is Standing.UNKNOWN:
         return f"{yes} {_say_if(verdict)}, which was not read yet."
     if verdict.standing is Standing.DENIED:
-        return f"{no}: no name, no group and no absence of somebody else gives them the right."
+        return f"{no}: neither named, nor in a named group, nor a stand-in."
     return f"{yes}: {verdict.why}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from bot.domain.approvals import (
     ANSWERS,
     GATES,
+    WITHDRAWN,
     Answer,
     Outcome,
     Prompt,
@@ -62,7 +63,6 @@ WAITS_ALREADY = "Nothing was done: an earlier click of yours on this prompt is w
 MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
 CHANGED = "What it showed, or the rule that applies, has changed since; there is a new prompt."
 _LOST = " Approvals given here do not count for it."
-WITHDRAWN = "Withdrawn by the person who asked."
 TRIES = 5
 """Reminders and votes of others may come in between; each makes an answer read the prompt once more."""
 

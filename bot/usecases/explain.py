@@ -1,8 +1,10 @@
 """Which rule decides about a prompt, and what it says of the person who asks."""
 
-from bot.domain.approvals import GATES, is_approver_or, may_decide
+from datetime import datetime
+
+from bot.domain.approvals import GATES, Electorate, Prompt, Standing, is_approver_or, may_decide
 from bot.domain.changes import Say
-from bot.domain.explaining import explain
+from bot.domain.explaining import say_rule, say_vote
 from bot.domain.requests import Actor
 from bot.ports import Deps
 from bot.usecases.decide import UNKNOWN_PROMPT, explain_closed
@@ -18,8 +20,21 @@ async def explain_prompt(deps: Deps, prompt_id: str, actor: Actor) -> Say:
     asker, policy, now = prompt.asker or job.request.actor, deps.policy, deps.now()
     act, provider, model = act_of(deps, job, prompt.subject), job.request.provider, job.request.model
     voters = await electorate(deps, policy.rule_for(act, provider, model), prompt.asked_at)
-    judge = may_decide if prompt.subject in GATES else is_approver_or
-    sentences = explain(policy, act, provider, model, actor=actor, requester=asker, groups=voters.groups, now=now)
+    sentences = say_rule(policy, act, provider, model, groups=voters.groups, now=now)
     closed = await explain_closed(deps, prompt_id)
-    ending = closed.text if closed else f"At this moment: {judge(actor, asker, voters, now).why}"
-    return Say(text="\n".join([*sentences, ending]))
+    ending = [closed.text] if closed else _say_right(prompt, actor, asker, voters, now)
+    return Say(text="\n".join([*sentences, *ending]))
+
+
+def _say_right(prompt: Prompt, actor: Actor, asker: Actor, voters: Electorate, now: datetime) -> list[str]:
+    """What this person may at this moment; who may not yet, is told whether that changes with the second group."""
+    judge = may_decide if prompt.subject in GATES else is_approver_or
+    verdict = judge(actor, asker, voters, now)
+    if verdict.standing is Standing.ALLOWED:
+        return [f"*You may decide this now:* {verdict.why}"]
+    later = [say_vote(voters.rule, actor, asker, voters.groups, now)] if _may_later(voters, now) else []
+    return [*later, f"*At this moment:* {verdict.why}"]
+
+
+def _may_later(voters: Electorate, now: datetime) -> bool:
+    return bool(voters.rule.second) and voters.approvers(now) == voters.rule.approvers

@@ -17,6 +17,7 @@ from bot.domain.changes import Button
 from bot.domain.contents import Question, Reminder
 from bot.domain.jobs import Job
 from bot.domain.policy import groups_in, people_in
+from bot.domain.requests import Actor
 from bot.domain.text import code
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
@@ -74,9 +75,17 @@ def question(content: Question, without: frozenset[Answer] = frozenset()) -> Mes
         blocks.section(foreign(content.consequence, 1500)),
         _answers(content, without) if is_open else blocks.section(f"*{outcome(prompt)}*"),
         *([blocks.buttons([_after(one) for one in content.buttons])] if content.buttons and not is_open else []),
-        blocks.context([_who(prompt, job), *_votes(prompt), *(content.notes if is_open else ())]),
+        *_below(content),
     ]
     return blocks.message(f"{name}: {heading}{'' if is_open else f' {outcome(prompt)}'}", shown, last)
+
+
+def _below(content: Question) -> list[Block]:
+    """Who may decide and who has approved; of a closed question only the latter."""
+    prompt = content.prompt
+    is_open = prompt.outcome is Outcome.OPEN
+    found = [*_votes(prompt), *([_who(prompt, content.job), *content.notes] if is_open else [])]
+    return [blocks.context(found)] if found else []
 
 
 def _compared(evidence: Iterable[tuple[str, str]]) -> list[str]:
@@ -93,12 +102,18 @@ def outcome(prompt: Prompt) -> str:
     """How a closed prompt ended."""
     if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
         reason = f" Reason: {foreign(prompt.reason, 600)}" if prompt.reason else ""
-        return f"{_OUTCOMES[prompt.answer]} by {person(prompt.actor)}.{reason}"
+        return f"{_OUTCOMES[prompt.answer]} by {_deciders(prompt, prompt.actor)}.{reason}"
     if prompt.outcome is Outcome.EXPIRED:
         return "Expired: nobody answered in time, and nothing was done."
     if prompt.answer is Answer.WITHDRAW and prompt.actor:
         return f"Withdrawn by {person(prompt.actor)}, who had asked."
     return f"Closed. {foreign(prompt.reason, 600)}".strip()
+
+
+def _deciders(prompt: Prompt, last: Actor) -> str:
+    """Of several approvals no one alone decided."""
+    together = [vote.actor for vote in prompt.votes] if prompt.answer is Answer.APPROVE else []
+    return " and ".join(dict.fromkeys(person(one) for one in [*together, last]))
 
 
 def _answers(content: Question, without: frozenset[Answer]) -> Block:

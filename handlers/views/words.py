@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from bot.domain.approvals import WITHDRAWN
 from bot.domain.jobs import Job, JobState, Transition
 from bot.domain.requests import Actor
 from bot.domain.text import code, cut, in_one_line
@@ -69,6 +70,8 @@ def person(actor: Actor) -> str:
 def moved(move: Transition, most: int = 800) -> str:
     """One move: the new state, who brought it about, and the reason of at most so many characters."""
     who = f" by {person(move.actor)}" if move.old and move.actor.user else ""
+    if move.reason == WITHDRAWN:
+        return f"*withdrawn*{who}"
     reason = foreign(move.reason.strip(), most)
     return f"*{PHRASES[move.new]}*{who}{f'. {_as_sentence(reason)}' if reason else ''}"
 

@@ -46,17 +46,17 @@ def test_everything_that_a_rule_demands_is_said() -> None:
     """Whoever reads it needs no look at the file, and sees how old the copies of groups are."""
     assert told(BORA) == [
         "The rule “production” decides (policy.toml line 12). It is about a switch of `churn` at sony.",
-        "Asked for by: who asked for the training, CROOM.",
-        "Approved by: 2 of UBORA, SOPS.",
-        "Who asked does not count.",
-        "After 36 hours also by: UDAN.",
+        "May ask: who asked for the training, CROOM.",
+        "May approve: UBORA, SOPS; 2 have to.",
+        "Who asked may not approve.",
+        "After 36 hours also: UDAN.",
         "UEVE stands in for UBORA from 2026-07-01 to 2026-07-02.",
         "An approval and a rejection need a reason.",
         "It expires after 7 days; a reminder comes after 4 hours, each further pause is 2 times as long.",
         "Nobody is reminded from 20:00 to 08:00 and on Saturday, Sunday (Asia/Tokyo).",
-        "In SOPS are 1 person, read 2026-06-28 12:00:00Z.",
-        "In CROOM are 2 people, read 2026-06-28 12:00:00Z; since then it cannot be read.",
-        "UBORA may not ask for it: no name, no group and no absence of somebody else gives them the right.",
+        "SOPS has 1 member, read 2026-06-28 12:00:00 UTC.",
+        "CROOM has 2 members, read 2026-06-28 12:00:00 UTC; since then it cannot be read.",
+        "UBORA may not ask for it: neither named, nor in a named group, nor a stand-in.",
         "UBORA may approve it: UBORA is named.",
     ]
 
@@ -66,7 +66,7 @@ def test_what_no_rule_of_the_file_fits_is_decided_by_the_settings() -> None:
     why = "The settings decide (SWITCHYARD_APPROVALS__…), since no rule of policy.toml fits."
     assert told(DAN, act=Act.START) == [
         f"{why} It is about a start of `churn` at sony.",
-        "Asked for by: everybody.",
+        "May ask: everybody.",
         "No approval is needed.",
         "UDAN may ask for it: everybody may.",
     ]
@@ -78,9 +78,17 @@ def test_what_no_rule_of_the_file_fits_is_decided_by_the_settings() -> None:
         (CHIE, "", "UCHIE may approve it: UCHIE is in SOPS."),
         (DAN, "", "UDAN may approve it after 36 hours, not before: UDAN is named."),
         (EVE, "", "UEVE may approve it: UEVE stands in for UBORA, who is named."),
-        (ADA, "", "UADA may not approve it: no name, no group and no absence of somebody else gives them the right."),
+        (
+            ADA,
+            "",
+            "UADA may not approve it: neither named, nor in a named group, nor a stand-in.",
+        ),
         (BORA, BORA, "UBORA may not approve it: who asked does not count."),
-        (EVE, BORA, "UEVE may not approve it: no name, no group and no absence of somebody else gives them the right."),
+        (
+            EVE,
+            BORA,
+            "UEVE may not approve it: neither named, nor in a named group, nor a stand-in.",
+        ),
     ],
 )
 def test_through_what_a_person_may_approve(user: str, requester: str, sentence: str) -> None:

@@ -99,7 +99,7 @@ async def test_a_question_is_decided_on_the_tab(tmp_path: Path, mode: Mode) -> N
         await press(world, view, "Why?", "bora")
         view = await home(world, "bora", lambda text: "To what you pressed here last" in text)
         assert f"<@{BORA}>" in read(view.view["blocks"])
-        assert "At this moment:" in read(view.view["blocks"])
+        assert "You may decide this now:" in read(view.view["blocks"])
         await press(world, view, "Approve", "bora")
         view = await home(world, "bora", lambda text: "Thank you: approved." in text)
         assert "Nothing waits for your decision." in parts(view)["Waiting for you"]

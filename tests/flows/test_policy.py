@@ -60,7 +60,8 @@ async def test_two_of_three_have_to_approve(tmp_path: Path) -> None:
         assert here.switches() == 0
         assert "somebody else has to decide" in shown(await here.press(counted, "Approve", "ada"))
         assert "Thank you: approved" in shown(await here.press(counted, "Approve", "dan"))
-        closed = await here.changed(prompt, "Approved by <@U0DAN00001>")
+        closed = await here.changed(prompt, "Approved by <@U0BORA0001> and <@U0DAN00001>.")
+        assert "May decide" not in shown(closed)
         assert "2 of 2 approvals: <@U0BORA0001>, <@U0DAN00001>." in shown(closed)
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
@@ -196,7 +197,7 @@ async def test_who_asked_takes_a_switch_back(tmp_path: Path) -> None:
         assert "this prompt is closed" in shown(await here.press(prompt, "Approve", "bora"))
         await here.reaches(JobState.REJECTED)
         assert here.switches() == 0
-        await here.press(await here.changed(here.cards()[0], "*rejected*"), "Offer again", "ada")
+        await here.press(await here.changed(here.cards()[0], "*withdrawn* by <@U0ADA00001>"), "Offer again", "ada")
         await here.press(await here.asked(SWITCH, after=prompt), "Approve", "bora")
         await here.reaches(JobState.LIVE)
 
@@ -209,6 +210,7 @@ async def test_who_asked_takes_a_start_back(tmp_path: Path) -> None:
         await here.press(await here.asked(START), "Withdraw", "ada")
         await here.reaches(JobState.CANCELLED)
         assert here.world.services.sestek.requests == []
+        await here.changed(here.cards()[0], "*withdrawn* by <@U0ADA00001>")
 
 
 # -- cancelling -------------------------------------------------------------------------------------------------------
@@ -370,7 +372,8 @@ async def test_a_question_that_nobody_can_see_raises_the_alarm(tmp_path: Path) -
 
 async def test_a_changed_file_is_taken_over(tmp_path: Path) -> None:
     """Without a restart: the prompt of the old rule decides nothing any more, a fresh one is asked under the new."""
-    async with under(f'[[rule]]\nname = "first"\napprove = ["{BORA}"]\n', tmp_path) as here:
+    first = f'[[rule]]\nname = "first"\napprove = ["{BORA}"]\n'
+    async with under(first, tmp_path, SWITCHYARD_SLACK__ALARM_CHANNEL=ALARMS) as here:
         prompt = await offered(here)
         (tmp_path / "policy.toml").write_text(f'[[rule]]\nname = "second"\napprove = ["{CHIE}"]\n', "utf-8")
 
@@ -384,6 +387,8 @@ async def test_a_changed_file_is_taken_over(tmp_path: Path) -> None:
         await here.press(fresh, "Approve", "chie")
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
+        told = await here.world.slack.wait_for_message(ALARMS, lambda one: "was changed" in one.text, timeout=30)
+        assert "Rules new: “second”; gone: “first”" in told.text
 
 
 async def test_a_broken_file_leaves_the_former_rules_in_force(tmp_path: Path) -> None:
