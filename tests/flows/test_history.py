@@ -294,6 +294,55 @@ async def test_an_export_survives_the_end_of_the_bot(tmp_path: Path) -> None:
         assert left(here) == []
 
 
+async def test_a_file_that_slack_forgot_is_made_of_what_lies_there(tmp_path: Path) -> None:
+    """Uploaded, and no longer known when it is to be shown: it is sent anew, not written and not recorded anew."""
+    async with lab(tmp_path) as here:
+        await here.type(FAILS.format("m"))
+        await here.all_ended()
+        await here.world.slack.switch("rate_limited", {"method": COMPLETE, "retry_after": 1})
+        await here.type("/jobs export=csv")
+        await here.world.slack.wait_for(lambda: here.world.slack.calls_of(COMPLETE), timeout=30, what="a refusal")
+        await here.world.slack.switch("fail", {"method": COMPLETE, "error": "file_not_found"})
+        here.time.advance(seconds=2)
+        await here.world.slack.wait_for(
+            lambda: len(here.world.slack.calls_of(COMPLETE)) > 1, timeout=30, what="one more"
+        )
+        here.time.advance(seconds=2)
+        await exported(here)
+        assert len(here.world.slack.calls_of("upload")) == 2
+        assert len([one for one in await here.bot.deps.store.entries(limit=1000) if one.kind == "export"]) == 1
+        assert left(here) == []
+
+
+async def test_a_history_that_cannot_be_read_is_said_and_not_tried_for_ever(tmp_path: Path) -> None:
+    """A damaged row: whoever asked reads which one it is, instead of waiting for a file that lacks it."""
+    async with lab(tmp_path) as here:
+        for model in ("good", "bad"):
+            await here.type(FAILS.format(model))
+        await here.all_ended()
+        bad = await here.job(lambda one: one.request.model == "bad")
+        await here.bot.deps.store._write(lambda db: _damage(db, bad.id))  # type: ignore[attr-defined]  # a failing disk
+        await here.type("/jobs good export=csv")
+        assert len(rows_of(await exported(here))) == 1
+        await here.type("/jobs export=csv")
+
+        async def is_told() -> bool:
+            told = here.world.slack.messages(here.person("ada").dm().id)
+            return any("Prompt p cannot be read" in one.text and "Nothing was shared" in one.text for one in told)
+
+        await until(is_told)
+        await here.quiet()
+        assert len(direct(here, "ada")) == 1
+        assert left(here) == []
+
+
+def _damage(db: Any, job_id: str) -> None:
+    """A question about the training whose cell holds half of what was written."""
+    db.execute(
+        "INSERT INTO prompts (id, job_id, outcome, asked_at, prompt) VALUES ('p', ?, 'answered', 1, '{')", (job_id,)
+    )
+
+
 async def test_the_same_delivery_and_the_same_person_ask_only_so_often(tmp_path: Path) -> None:
     """A command that Slack brings twice exports once; exports count among a person's commands of a minute."""
     async with lab(tmp_path, SWITCHYARD_LIMITS__COMMANDS_PER_MINUTE="3") as here:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.arguments import Argument, Arguments, Family, Kind
+from bot.domain.job_exports import Form
 from bot.domain.jobs import ENDS, JobState
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
@@ -25,6 +26,7 @@ from handlers.grammar import (
     parse_train,
     split,
     states_called,
+    take_export,
 )
 from handlers.views.words import PHRASES
 from tests.handlers.registered import NAMES, provider
@@ -367,6 +369,26 @@ def test_a_wrong_filter_is_told(line: str) -> None:
     """A filter that is not understood must not look like an empty history."""
     with pytest.raises(UsageError):
         history(line)
+
+
+def test_a_file_is_asked_for_beside_any_filter() -> None:
+    """`export=` says in which form, wherever it stands; what is left is the filter."""
+    for line, form, rest in (
+        ("all export=csv sony", Form.CSV, "all sony"),
+        ("failed export=JSONL", Form.JSONL, "failed"),
+        ("export=json", Form.JSONL, ""),
+        ("export=", Form.CSV, ""),
+        ("all exports", None, "all exports"),
+    ):
+        found, words = take_export(split(line))
+        assert (found, [word.whole() for word in words]) == (form, rest.split())
+
+
+@pytest.mark.parametrize("line", ["export=xlsx", "export=csv export=jsonl", "export=`*<!channel>"])
+def test_a_wrong_form_is_told(line: str) -> None:
+    """A word that is not understood makes no file of another kind."""
+    with pytest.raises(UsageError, match="export"):
+        take_export(split(line))
 
 
 # -- anything ---------------------------------------------------------------------------------------------------------
