@@ -14,7 +14,7 @@ from bot.domain.requests import Actor, TrainRequest
 from bot.usecases.moves import first_change
 from sandbox.slack import blockkit
 from sandbox.slack.views import OpenView
-from tests.flows.lab import ADA, BORA, CHANNEL, DAN, PATIENCE, Lab, Mode, lab, until
+from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, PATIENCE, Lab, Mode, lab, until
 
 SESTEK = "/train sestek my-model en-US"
 START: dict[str, Any] = {"SWITCHYARD_APPROVALS__START": '["sestek"]'}
@@ -234,6 +234,49 @@ async def test_a_group_is_read_for_the_buttons_of_the_tab(tmp_path: Path) -> Non
         assert "Cancel" not in labels(await home(world, "dan"))
         await press(world, view, "Cancel", "bora")
         await home(world, "bora", lambda text: "asked to stop" in text)
+
+
+async def test_another_policy_changes_what_waits_for_whom(tmp_path: Path) -> None:
+    """Somebody who may decide from now on finds the question on the open tab."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(rule(BORA), "utf-8")
+    async with lab(tmp_path, SWITCHYARD_APPROVALS__POLICY=str(policy), **START) as world:
+        await world.type(SESTEK)
+        await world.reaches(JobState.PROPOSED)
+        await opened(world, "chie", lambda text: "Nothing waits" in text)
+        policy.write_text(rule(CHIE), "utf-8")
+        await home(world, "chie", lambda text: "Waiting for you (1)" in text)
+
+
+async def test_what_somebody_has_approved_waits_for_others(tmp_path: Path) -> None:
+    """Of two approvals the first is counted; from then on it waits for whoever has not approved."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(rule(BORA, CHIE) + "approvals = 2\n", "utf-8")
+    async with lab(tmp_path, SWITCHYARD_APPROVALS__POLICY=str(policy), **START) as world:
+        await world.type(SESTEK)
+        await world.reaches(JobState.PROPOSED)
+        await opened(world, "chie", lambda text: "Waiting for you (1)" in text)
+        await press(world, await opened(world, "bora"), "Approve", "bora")
+        await home(world, "bora", lambda text: "Nothing waits" in text and "1 more is needed" in text)
+        await home(world, "chie", lambda text: f"1 of 2 approvals: <@{BORA}>" in text)
+
+
+async def test_who_asked_and_may_decide_can_withdraw_there(tmp_path: Path) -> None:
+    """The question of an approver's own training has the third answer, for nobody but the one who asked."""
+    async with lab(tmp_path, SWITCHYARD_APPROVALS__SELF="true", **START) as world:
+        await world.type(SESTEK, "chie")
+        await world.reaches(JobState.PROPOSED)
+        view = await opened(world, "chie")
+        assert "Withdraw" in labels(view)
+        assert "Withdraw" not in labels(await opened(world, "bora"))
+        await press(world, view, "Withdraw", "chie")
+        await home(world, "chie", lambda text: "Thank you: withdrawn." in text)
+        assert (await world.job(lambda one: one.state is JobState.CANCELLED)).id
+
+
+def rule(*people: str) -> str:
+    approve = ", ".join(f'"{one}"' for one in people)
+    return f'[[rule]]\nname = "starts"\nacts = ["start"]\nproviders = ["sestek"]\napprove = [{approve}]\n'
 
 
 async def test_a_restart_keeps_who_looks_and_what_was_said(tmp_path: Path) -> None:
