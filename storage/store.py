@@ -487,10 +487,16 @@ def _apply(db: Database, change: Change) -> bool:
         row |= moved_columns(change.job)
     values: dict[str, Any] = {"job": change.job.id, "expected": change.expected}
     former = _switch_of(db, change) if may_switch(change) else row["switch"]
-    if not update(db, "jobs", row, "id = :job AND version = :expected", **values):
+    if not update(db, "jobs", row, f"id = :job AND version = :expected{_unswitched(change)}", **values):
         return False
     _write_effects(db, change, is_new_switch=former != row["switch"])
     return True
+
+
+def _unswitched(change: Change) -> str:
+    """The condition that no switch was noted, for what must not be written over one."""
+    is_blind = change.transition is None and change.job.switch is None
+    return " AND switch IS NULL" if change.begins_switch or is_blind else ""
 
 
 def _switch_of(db: Database, change: Change) -> str | None:

@@ -87,6 +87,9 @@ class Change:
 
     A prompt that it closes still has to be open, and of the version before. With `asks_once`, no question like those
     that it opens may be open for the job: of several who ask at once one does.
+
+    With `begins_switch`, no switch may have been noted for the job: of several who would send it one does. Bookkeeping
+    that knows of no switch never writes over one that was noted.
     """
 
     job: Job
@@ -96,6 +99,7 @@ class Change:
     closes: tuple[Prompt, ...] = ()
     notices: tuple[Notice, ...] = ()
     asks_once: bool = False
+    begins_switch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from bot.domain.approvals import (
     GATES,
     WITHDRAWN,
     Answer,
+    Electorate,
     Outcome,
     Prompt,
     Standing,
@@ -161,11 +162,18 @@ async def _standings(deps: Deps, prompt_id: str, actor: Actor, answer: Answer | 
     asker = prompt.asker or job.request.actor
     if answer is Answer.WITHDRAW:
         return Standings(prompt=prompt, job=job, verdict=_may_withdraw(actor, asker))
-    rule = rule_of(deps, job, prompt.subject)
-    voters = await electorate(deps, rule, prompt.asked_at)
+    voters = await _voters(deps, job, prompt)
     judge = may_decide if prompt.subject in GATES else is_approver_or
     verdict = judge(actor, asker, voters, deps.now())
-    return Standings(prompt=prompt, job=job, verdict=verdict, is_by_rule_shown=rule == prompt.rule)
+    return Standings(prompt=prompt, job=job, verdict=verdict, is_by_rule_shown=voters.rule == prompt.rule)
+
+
+async def _voters(deps: Deps, job: Job, prompt: Prompt) -> Electorate:
+    """The rule of this moment with its groups of this moment."""
+    while True:
+        voters = await electorate(deps, rule_of(deps, job, prompt.subject), prompt.asked_at)
+        if voters.rule == rule_of(deps, job, prompt.subject):
+            return voters
 
 
 def _may_withdraw(actor: Actor, asker: Actor) -> Verdict:

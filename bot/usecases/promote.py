@@ -34,8 +34,11 @@ async def promote_due(deps: Deps) -> None:
 
 
 async def promote(deps: Deps, job: Job) -> None:
-    """One step of one switch."""
-    provider = deps.providers.get(job.request.provider)
+    """One step of one switch, as it stands now: it was claimed before an earlier step had come to its end."""
+    current = await deps.store.job(job.id)
+    if current is None or current.state not in _SWITCHING:
+        return
+    job, provider = current, deps.providers.get(current.request.provider)
     if job.switch is None:
         await _prepare_and_send(deps, provider, job)
     elif job.state is JobState.PROMOTING and not job.switch.get("accepted_at"):
@@ -60,7 +63,8 @@ async def _prepare_and_send(deps: Deps, provider: Provider, job: Job) -> None:
     sees = bool(before) and provider.can_see(watched(job))
     switch = {"before": before, "sees": sees, "sent_at": deps.now().isoformat()}
     change = note(deps, job, look=job.look, switch=switch, act_at=deps.now() + 4 * deps.limits.step)
-    [is_ours] = await deps.store.apply([change])
+    # Whoever else claimed it, after its lease ran out: of all of them one sends.
+    [is_ours] = await deps.store.apply([replace(change, begins_switch=True)])
     if is_ours:
         await deps.store.apply([await _send(deps, provider, change.job)])
         deps.nudge("promote")

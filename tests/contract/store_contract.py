@@ -658,6 +658,22 @@ class AtOnce:
         other = replace(bookkeeping(job, opens=(a_prompt("p10", subject=Subject.CANCEL),)), asks_once=True)
         assert await right.apply([other]) == [True]
 
+    async def test_of_several_who_would_switch_one_does(self, stores: Pair) -> None:
+        """A lease may run out under its holder, while a machine sleeps: who claimed the job meanwhile sends nothing."""
+        left, right = stores
+        job = await keep(left, a_job(state=JobState.PROMOTING))
+        sends = [replace(bookkeeping(job, switch={"before": {"n": one}}), begins_switch=True) for one in range(6)]
+        outcomes = await asyncio.gather(*((left, right)[one % 2].apply([sends[one]]) for one in range(6)))
+        assert sorted(outcomes) == [[False]] * 5 + [[True]]
+        switch = {"before": {"n": outcomes.index([True])}}
+        assert (await found(right)).switch == switch
+        assert await left.apply([bookkeeping(job, look=LOOK)]) == [False]
+        assert (await found(right)).switch == switch
+        accepted = bookkeeping(job, switch={**switch, "accepted_at": NOW.isoformat()})
+        assert await left.apply([accepted]) == [True]
+        assert await right.apply([step(job, Event.NOT_APPLIED, switch=None)]) == [True]
+        assert (await found(left)).switch is None
+
     async def test_no_job_is_handed_to_two_processes(self, stores: Pair) -> None:
         """Neither is one forgotten between them."""
         for number in range(30):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -23,6 +23,8 @@ from tests.races.turns import ACTOR
 
 ACTS = {Subject.START: Act.START, Subject.PROMOTE: Act.SWITCH, Subject.CANCEL: Act.CANCEL}
 CALLS = {Event.PROMOTE: "switch", Event.APPROVE: "start", Event.STOP: "cancel"}
+CANCELLED_IN = (JobState.PROPOSED, JobState.APPROVED, JobState.QUEUED, JobState.RUNNING)
+"""States in which there is something to cancel."""
 GROUP_IS_GOOD_FOR = timedelta(seconds=120)
 GROUP_IS_GIVEN_UP_AFTER = timedelta(minutes=5)
 
@@ -51,6 +53,12 @@ def can_decide(user: str, asker: str, rule: Rule, asked_at: datetime, copies: di
         return Can.YES
     is_open = [one for one in groups if one not in fresh and not is_given_up(one, now)]
     return Can.ASK if is_open else Can.NO
+
+
+def can_sit(seat: str, rule: Rule, asked_at: datetime, copies: dict[str, Group], now: datetime) -> bool:
+    """Is this seat's own holder among those who may approve?"""
+    alone = replace(rule, may_approve_own=True, stand_ins=())
+    return can_decide(seat, "", alone, asked_at, copies, now) is Can.YES
 
 
 def seats_of(user: str, asker: str, rule: Rule, now: datetime) -> set[str]:
@@ -120,6 +128,8 @@ class Model(Journal):
             return {"unknown"}
         asker, now = self.asker(prompt), self.stage.now
         facts = {"open" if prompt.outcome is Outcome.OPEN else "closed"}
+        if prompt.subject is Subject.CANCEL and self.states[prompt.job_id] not in CANCELLED_IN:
+            facts.add("moot")
         facts.add("late" if prompt.expires_at and now >= prompt.expires_at else "in time")
         if click.answer is Answer.WITHDRAW:
             facts.add(Can.YES if click.actor.user == asker else Can.NO)
@@ -136,12 +146,15 @@ class Model(Journal):
 
     @staticmethod
     def _judged(facts: set[str]) -> set[str]:
-        bad = {"needs a reason", "has voted"}
+        bad = {"needs a reason", "has voted", "moot"}
         return facts | {"good"} if {"open", "in time", "fits", Can.YES} <= facts and not bad & facts else facts
 
     def _has_voted(self, prompt: Prompt, click: Click, asker: str) -> bool:
-        seats = seats_of(click.actor.user, asker, self.rule_now(prompt.subject), self.stage.now)
-        return any(vote.actor.user == click.actor.user or vote.seat in seats for vote in prompt.votes)
+        rule, now = self.rule_now(prompt.subject), self.stage.now
+        seats = seats_of(click.actor.user, asker, rule, now)
+        able = {one for one in seats if can_sit(one, rule, prompt.asked_at, self.copies, now)}
+        is_twice = any(vote.actor == click.actor for vote in prompt.votes)
+        return is_twice or (bool(able) and able <= {vote.seat for vote in prompt.votes})
 
     def asker(self, prompt: Prompt) -> str:
         return (prompt.asker or ADA).user
@@ -311,8 +324,12 @@ class Model(Journal):
     def told(self, notice: Notice) -> None:
         """Who waited hears what became of it."""
         press = self.waiting.pop(notice.key.removeprefix("click:"), None)
-        if press is not None:
-            self.judge(press, str(notice.body["text"]))
+        if press is None:
+            return
+        text = str(notice.body["text"])
+        self.judge(press, text)
+        if any(words in text for words, kind in SAYINGS if kind.startswith("waits")):
+            self.lost.append(f"{press.click.actor.user} waited, and heard nothing but {text!r}")
 
     def members_are(self, group: str, members: frozenset[str]) -> None:
         """A group has these members from now on."""
@@ -382,7 +399,7 @@ EXPECTED: dict[str, Callable[[Press], bool]] = {
     "afresh": lambda press: press.wrote == ["afresh"],
     "needs a reason": lambda press: "needs a reason" in press.was,
     "denied": lambda press: Can.NO in press.was,
-    "moved on": lambda press: press.overtaken >= TRIES,
+    "moved on": lambda press: "moot" in press.was or press.overtaken >= TRIES,
 }
 """When each of that may be said."""
 

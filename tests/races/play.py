@@ -80,10 +80,14 @@ class Verdict:
 
 @dataclass(slots=True)
 class Play:
-    """Draws what happens, lets it happen, and judges."""
+    """Draws what happens, lets it happen, and judges.
+
+    With `rules` (the one in force, and another) only the order is drawn: what happens is for the caller to say.
+    """
 
     store: RacedStore
     random: Random
+    rules: tuple[Rule, ...] = ()
     subject: Subject = Subject.PROMOTE
     stage: Stage = field(init=False)
     model: Model = field(init=False)
@@ -95,15 +99,16 @@ class Play:
     _again: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.subject = self.random.choice((Subject.PROMOTE, Subject.PROMOTE, Subject.START, Subject.CANCEL))
         self.turns = Turns(self.random.randrange)
-        self.is_nudged = self.one_in(3)
+        if not self.rules:
+            self.subject = self.random.choice((Subject.PROMOTE, Subject.PROMOTE, Subject.START, Subject.CANCEL))
+            self.is_nudged = self.one_in(3)
         gate = Gate.BEFORE if self.subject is Subject.START else Gate.AFTER
         service = Service(self.turns, sees=self.one_in(2), gate=gate, faults=self._faults())
         service.phase = Phase.TRAINED if self.subject is Subject.CANCEL and self.one_in(4) else Phase.RUNNING
         slack = Slack(self.turns, groups={OPS: self._some(PEOPLE[:4]), SECOND: self._some(PEOPLE[:4])})
-        slack.is_down = self.one_in(12)
-        self.policies = [self._policy(), self._policy()]
+        slack.is_down = not self.rules and self.one_in(12)
+        self.policies = [self._policy(rule) for rule in self.rules or (self._rule(), self._rule())]
         self.stage = Stage(self.store, self.turns, service, slack, policy=self.policies[0], nudged=self._nudged)
         self.model = Model(self.stage)
         for group, members in slack.groups.items():
@@ -117,13 +122,14 @@ class Play:
         return self.random.randrange(many) == 0
 
     def _faults(self) -> list[str]:
-        return [self.random.choice(("no", "lost before", "lost after"))] if self.one_in(6) else []
+        faults = ("no", "lost before", "lost after")
+        return [self.random.choice(faults)] if not self.rules and self.one_in(6) else []
 
     def _some(self, people: Sequence[Actor]) -> frozenset[str]:
         return frozenset(one.user for one in people if self.one_in(2))
 
-    def _policy(self) -> Policy:
-        clause = Clause(rule=self._rule(), acts=frozenset({ACTS[self.subject]}))
+    def _policy(self, rule: Rule) -> Policy:
+        clause = Clause(rule=rule, acts=frozenset({ACTS[self.subject]}))
         return Policy(clauses=(clause, *settings_clauses(Rule(approvers=(BORA.user, CHIE.user)))))
 
     def _rule(self) -> Rule:
@@ -145,6 +151,7 @@ class Play:
     # -- the play -----------------------------------------------------------------------------------------------
 
     async def run(self) -> Verdict:
+        """Everything is drawn."""
         await self.begin()
         for _ in range(self.random.randint(2, 5)):
             self._draw_click()
@@ -154,6 +161,18 @@ class Play:
             await self.turns.run(self.random.randrange(40))
             await self.restart()
             self._draw_click()
+        await self.turns.run()
+        await self.end()
+        return self.verdict()
+
+    async def see(self, *begins: Callable[[], None], approved_by: Sequence[Actor] = ()) -> Verdict:
+        """All of these begin at once, after so many have approved."""
+        await self.begin()
+        for who in approved_by:
+            self.click(who, Answer.APPROVE, self.jobs[0])
+            await self.turns.run()
+        for begin in begins:
+            begin()
         await self.turns.run()
         await self.end()
         return self.verdict()
@@ -185,7 +204,7 @@ class Play:
 
     async def begin(self) -> None:
         """The trainings, and the questions about them."""
-        if self.subject is Subject.PROMOTE and self.one_in(4):
+        if not self.rules and self.subject is Subject.PROMOTE and self.one_in(4):
             self.jobs = ("train-a", "train-b")
         for id_ in self.jobs:
             await self.alone(self._keep(id_))
@@ -285,8 +304,15 @@ class Play:
     def _some_tick(self) -> None:
         self.tick(self.random.choice(tuple(TICKS)))
 
-    def other_policy(self) -> None:
-        self._once("the policy", self._change_policy)
+    def other_policy(self, times: int = 1) -> None:
+        """The other of two policies holds from now on; after two times it is the first one again."""
+
+        async def change() -> None:
+            for _ in range(times):
+                self._change_policy()
+                await self.turns.take("changes again")
+
+        self.turns.start(self.name("the policy"), change())
 
     def _change_policy(self) -> None:
         self.stage.policy = self.policies[1 if self.stage.policy is self.policies[0] else 0]
@@ -321,6 +347,10 @@ class Play:
     def _nudged(self, name: str) -> None:
         if self.is_nudged and name in TICKS:
             self.tick(name)
+
+    def nudge(self, name: str) -> None:
+        """At some moment a tick is asked for."""
+        self._once("a nudge", lambda: self.tick(name))
 
     def tick(self, name: str) -> None:
         """A tick never runs beside itself: one that is asked for meanwhile runs once more."""
