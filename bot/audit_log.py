@@ -155,14 +155,21 @@ def export(
     now: Now = utc_now,
 ) -> int:
     """Write the log to a file, None is the standard output; how many rows. Blocks. Raises StoreError."""
-    if target is not None and target.exists() and not may_replace:
-        raise StoreError(f"{target} exists already; `--force` replaces it. Nothing was exported.")
+    if target is not None and target.exists():
+        _check_replaceable(target, may_replace=may_replace)
     with audit.exported(settings.database_path, since) as entries:
         form = "csv" if as_csv else "jsonl"
         to = target.name if target else "standard output"
         record_export(settings, "audit log", to, now, format=form, since=since)
         lines = _as_csv(entries) if as_csv else map(_as_line, entries)
         return _write(sys.stdout, lines) if target is None else _write_file(target, lines)
+
+
+def _check_replaceable(target: Path, *, may_replace: bool) -> None:
+    if not target.is_file():
+        raise StoreError(f"{target} is no ordinary file; `-` writes to the standard output. Nothing was exported.")
+    if not may_replace:
+        raise StoreError(f"{target} exists already; `--force` replaces it. Nothing was exported.")
 
 
 def _write_file(target: Path, lines: Iterable[str]) -> int:

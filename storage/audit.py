@@ -28,6 +28,9 @@ from storage.sqlite import connect_read_only
 
 log = logging.getLogger(__name__)
 
+_MOST_LEFT = 64 * 1024
+"""Bytes; a record has a few hundred."""
+
 COLUMNS = ("seq", "at", "kind", "team", "user", "job_id", "prompt_id", "facts", "previous", "hash")
 _cells = attrgetter(*COLUMNS)
 _LISTED = ", ".join(COLUMNS)
@@ -238,7 +241,7 @@ def waiting(database: Path) -> dict[Path, Record]:
     for path in sorted(inbox(database).glob("*.json")):
         try:
             found[path] = _left(path)
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             log.exception("%s in the audit log's inbox cannot be read; it is put aside", path.name)
             with contextlib.suppress(OSError):
                 path.replace(path.with_suffix(".unreadable"))
@@ -246,9 +249,13 @@ def waiting(database: Path) -> dict[Path, Record]:
 
 
 def _left(path: Path) -> Record:
+    if not path.is_file() or path.stat().st_size > _MOST_LEFT:
+        raise ValueError("nothing of this kind or size is left here")
     read = json.loads(path.read_text("ascii"))
     at = datetime.fromtimestamp(read["at"] / 1000, UTC)
-    return Record(at=at, kind=AuditKind.EXPORT, facts={**read["facts"], "id": path.stem})
+    facts = {**read["facts"], "id": path.stem}
+    canonical(plain(facts))  # what cannot be written is found here, where the file can be put aside
+    return Record(at=at, kind=AuditKind.EXPORT, facts=facts)
 
 
 def take_in(db: Database, left: Iterable[Record]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,8 @@ async def test_an_export_replaces_nothing_by_mistake_and_begins_where_it_is_told
         with pytest.raises(StoreError, match="--force"):
             export(here, target)
         assert target.read_text() == "mine"
+        with pytest.raises(StoreError, match="no ordinary file"):
+            export(here, Path(os.devnull), may_replace=True)
         assert not inbox(load(here.environ).database_path).exists()
         here.later(hours=1)
         assert export(here, target, since=here.time.now(), may_replace=True) == 0

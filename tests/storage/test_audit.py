@@ -338,7 +338,15 @@ class TestInbox:
         await store.close()
         assert verify_log(path).is_sound
 
-    @pytest.mark.parametrize("content", ["", "{", "[]", '{"at": "x", "facts": {}}', '{"at": 1e99, "facts": {}}', "ü"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "", "{", "[]", '{"at": "x", "facts": {}}', '{"at": 1e99, "facts": {}}', "ü", "[" * 60_000,
+            '{"at": 1, "facts": {"x": ' + "[" * 900 + "]" * 900 + "}}",
+            '{"at": 1, "facts": {"x": "' + "x" * 100_000 + '"}}',
+        ],
+        ids=range(9),
+    )  # fmt: skip
     async def test_a_file_that_cannot_be_read_is_put_aside(self, tmp_path: Path, content: str) -> None:
         """It holds up nothing, and is there to be looked at."""
         path = tmp_path / "switchyard.db"
