@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import AT_SERVICE, JobState
 from sandbox.slack.workspace import Message
-from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, Lab, buttons_of, lab, shown, until, with_button
+from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, Lab, Time, buttons_of, lab, shown, until, with_button
 from tests.flows.test_approvals import GROUP, SWITCH, members_are, offered
 from tests.flows.test_evidence import BACK, card_of, switched
 from tests.flows.test_policy import ALARMS, ASK_TO_CANCEL, CANCEL, TWO, running, thread_of, under
@@ -372,3 +373,31 @@ async def test_a_vote_whose_drawing_was_lost_is_drawn_by_the_next_process(tmp_pa
         await here.press(prompt, "Approve", "chie")
         await here.reaches(JobState.LIVE)
         assert here.switches() == 1
+
+
+# -- the last moment --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Stopped(Time):
+    """A clock that stands."""
+
+    moment: datetime = datetime(2026, 11, 16, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@pytest.mark.parametrize(("early", "said"), [(1, "Thank you: approved"), (0, "has run out")])
+async def test_the_moment_of_expiry_is_too_late(tmp_path: Path, early: int, said: str) -> None:
+    """A moment before it a click counts; at it, it does not, whether or not anybody has looked at the clock yet."""
+    async with lab(tmp_path) as here:
+        prompt = await offered(here)
+        [asked] = await here.bot.deps.store.open_prompts()
+        assert asked.expires_at is not None
+        await here.stop()
+        here.time = Stopped(moment=asked.expires_at - timedelta(milliseconds=early))
+        await here.start()
+        assert said in shown(await here.press(prompt, "Approve", "bora"))
+        await here.reaches(JobState.PROMOTING, JobState.LIVE, JobState.PROMOTED, JobState.EXPIRED)
+        assert here.switches() <= early
