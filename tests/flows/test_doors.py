@@ -204,8 +204,17 @@ async def test_no_word_from_outside_calls_anybody(tmp_path: Path) -> None:
         said = json.dumps(
             [call.args for call in here.world.slack.calls if call.method.startswith("chat.")], default=str
         )
-        whispered = json.dumps([one.page() for one in here.world.slack.workspace.ephemerals.values()], default=str)
+        whispered = json.dumps(
+            _shown([one.page() for one in here.world.slack.workspace.ephemerals.values()]), default=str
+        )
         assert "evil.example" in said
         for text in (said, whispered):
             for mark in ("<!channel>", "<!here>", "<https://evil", "<@U0DAN00001>", "<U0DAN"):
                 assert mark not in text, mark
+
+
+def _shown(value: Any) -> Any:
+    """A message without what its buttons carry: that comes back as it is when they are pressed, and is never drawn."""
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items() if key != "value"}
+    return [_shown(one) for one in value] if isinstance(value, list | tuple) else value
