@@ -11,6 +11,7 @@ from itertools import takewhile
 
 from bot.domain.approvals import Answer, named_group
 from bot.domain.contents import Entry, HomePage, Waiting
+from bot.domain.jobs import Job
 from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.cards import card_button
@@ -158,7 +159,13 @@ def _checking(groups: Iterable[str]) -> list[Block]:
 
 def _entry(one: Entry) -> list[Block]:
     """A line, with one button beside it, or several below."""
-    line, pressable = blocks.section(job_line(one.job)), [card_button(button) for button in one.buttons]
+    line, pressable = blocks.section(_line(one.job)), [card_button(button) for button in one.buttons]
     if len(pressable) == 1:
         return [{**line, "accessory": pressable[0]}]
     return [line, *([blocks.buttons(pressable)] if pressable else [])]
+
+
+def _line(job: Job) -> str:
+    """As in every list; of an end, when it was."""
+    ended = f", ended {when(job.state_at)}" if job.has_ended else ""
+    return f"{job_line(job)}{ended}"

@@ -132,6 +132,7 @@ def test_no_state_is_told_by_its_sign_alone() -> None:
         page = HomePage(ended=entries(state, "m", 1, 0)) if state in ENDS else HomePage(mine=entries(state, "m", 1, 0))
         line = next(text for text in marked_texts(home(page)) if "j2345ab" in text)
         assert PHRASES[state] in line
+        assert (", ended <!date^" in line) is (state in ENDS)
 
 
 def test_a_mark_stands_for_all_of_a_page() -> None:
