@@ -1,5 +1,6 @@
 """Which rule decides about a prompt, and what it says of the person who asks."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.approvals import GATES, Electorate, Prompt, Standing, is_approver_or, may_decide
@@ -32,9 +33,12 @@ def _say_right(prompt: Prompt, actor: Actor, asker: Actor, voters: Electorate, n
     verdict = judge(actor, asker, voters, now)
     if verdict.standing is Standing.ALLOWED:
         return [f"*You may decide this now:* {verdict.why}"]
-    later = [say_vote(voters.rule, actor, asker, voters.groups, now)] if _may_later(voters, now) else []
+    later = [say_vote(voters.rule, actor, asker, voters.groups, now)] if _may_later(actor, asker, voters, now) else []
     return [*later, f"*At this moment:* {verdict.why}"]
 
 
-def _may_later(voters: Electorate, now: datetime) -> bool:
-    return bool(voters.rule.second) and voters.approvers(now) == voters.rule.approvers
+def _may_later(actor: Actor, asker: Actor, voters: Electorate, now: datetime) -> bool:
+    if voters.rule.second_after is None:
+        return False
+    late = replace(voters, asked_at=now - voters.rule.second_after)
+    return may_decide(actor, asker, late, now).standing is not Standing.DENIED

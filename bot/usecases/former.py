@@ -45,7 +45,7 @@ def _is_there(path: Path, size: int) -> bool:
 def say_way_back(title: str, former: Job | None, kept: Payload | None) -> str:
     """One sentence on the way back from a switch that its service cannot take back. Nothing in it is a mark."""
     if former is None:
-        return f"None at {title}, and nothing that served before was trained through Switchyard: no data of it is kept."
+        return f"none at {title}, and nothing that served before was trained through Switchyard: no data of it is kept."
     if kept is None:
-        return f"None at {title}, and the data of training {former.id}, which served before, is not kept here any more."
-    return f"None at {title}; prepared: train once more with {kept.name}, the data of training {former.id}, kept here."
+        return f"none at {title}, and the data of training {former.id}, which served before, is not kept here any more."
+    return f"none at {title}; prepared: train once more with {kept.name}, the data of training {former.id}, kept here."

@@ -39,7 +39,7 @@ async def retrain(deps: Deps, job_id: str, wish: Wish) -> Say:
     former = await served_before(deps, job)
     kept = await kept_data(deps, former)
     if former is None or kept is None or not powers.one_way:
-        raise RefusedError(f"Nothing was started. {say_way_back(title, former, kept)}")
+        raise RefusedError(f"Nothing was started. Way back: {say_way_back(title, former, kept)}")
     request = _request(job, former, kept, wish)
     alive = await _alive(deps, request)
     if alive is not None:

@@ -70,7 +70,7 @@ async def test_a_model_that_was_never_switched_here_is_said_to_be_unknown(tmp_pa
     async with lab(tmp_path) as here:
         text = shown(await offered(here))
         assert "*Serving now* not known: no training of this model went live through Switchyard" in text
-        assert "*Way back* None at Sony Easy Predictive Analytics, and nothing that served before" in text
+        assert "*Way back* none at Sony Easy Predictive Analytics, and nothing that served before" in text
         assert "Data rows" not in text
 
 

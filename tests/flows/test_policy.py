@@ -323,9 +323,12 @@ async def test_a_second_group_is_called_after_its_time(tmp_path: Path) -> None:
     async with under(policy, tmp_path) as here:
         prompt = await offered(here)
         assert "not among the approvers" in shown(await here.press(prompt, "Approve", "dan"))
+        assert "may approve it after 8 hours, not before" in shown(await here.press(prompt, "Why?", "dan"))
+        assert "after 8 hours, not before" not in shown(await here.press(prompt, "Why?", "chie"))
         here.time.advance(hours=9)
         await here.changed(prompt, "<@U0DAN00001> since")
         await here.world.slack.wait_for(lambda: thread_of(here, prompt), timeout=30, what="the call")
+        assert "You may decide this now" in shown(await here.press(prompt, "Why?", "dan"))
         assert "<@U0DAN00001>: you are asked too" in shown(thread_of(here, prompt)[0])
         assert "Thank you: approved" in shown(await here.press(prompt, "Approve", "dan"))
         await here.reaches(JobState.LIVE)
