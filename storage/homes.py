@@ -18,6 +18,9 @@ LATELY = timedelta(minutes=10)
 """A tab that was opened so long ago is drawn again when it is opened."""
 PAUSE = timedelta(seconds=3)
 """Changes that come close together are drawn together."""
+SHARE = timedelta(seconds=2)
+"""Many open tabs are drawn less often each: Slack takes some 100 pages a minute of one app in a workspace, and whoever
+opens a tab or presses something there comes first (https://docs.slack.dev/reference/methods/views.publish, tier 4)."""
 DRAWN_BY = frozenset({NoticeKind.CARD, NoticeKind.PROMPT, NoticeKind.REDRAW})
 """What is told of a change to something that a Home tab shows."""
 
@@ -47,12 +50,18 @@ def note_shown(db: Database, user: str, shown: str) -> None:
 
 def redraws(db: Database, cause: Notice) -> list[Notice]:
     """A drawing of each tab that was opened lately, because of another notice."""
-    return [_drawing(visit, cause.try_at, f"{cause.id}:{visit.actor.user}") for visit in _lately(db, cause.try_at)]
+    return _drawings(db, cause.try_at, cause.id)
 
 
 def drawings(db: Database, now: datetime) -> list[Notice]:
     """A drawing of each tab that was opened lately."""
-    return [_drawing(visit, now, f"home:{to_ms(now)}:{visit.actor.user}") for visit in _lately(db, now)]
+    return _drawings(db, now, f"home:{to_ms(now)}")
+
+
+def _drawings(db: Database, now: datetime, cause: str) -> list[Notice]:
+    visits = _lately(db, now)
+    at = now + max(PAUSE, len(visits) * SHARE)
+    return [_drawing(visit.actor.user, at, f"{cause}:{visit.actor.user}") for visit in visits]
 
 
 def _lately(db: Database, now: datetime) -> list[Visit]:
@@ -60,9 +69,8 @@ def _lately(db: Database, now: datetime) -> list[Visit]:
     return [visit for visit in readable(to_visit, found) if not visit.is_shut]
 
 
-def _drawing(visit: Visit, now: datetime, id_: str) -> Notice:
-    user = visit.actor.user
-    return Notice(id=id_, key=id_, kind=NoticeKind.HOME, lane=f"home:{user}", try_at=now + PAUSE, body={"user": user})
+def _drawing(user: str, at: datetime, id_: str) -> Notice:
+    return Notice(id=id_, key=id_, kind=NoticeKind.HOME, lane=f"home:{user}", try_at=at, body={"user": user})
 
 
 def overview(db: Database, actor: Actor, limits: Mapping[str, int]) -> Overview:

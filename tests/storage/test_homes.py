@@ -83,6 +83,17 @@ async def test_a_tab_is_followed_for_ten_minutes(store: SqliteStore, minutes: in
     assert len(await draws(store, at(minutes=30))) == count
 
 
+async def test_many_open_tabs_are_drawn_less_often_each(store: SqliteStore) -> None:
+    """Slack takes so many pages a minute of the whole app, and a press shall not wait behind them."""
+    for number in range(20):
+        await visit(store, Actor(team="T0YARD", user=f"U{number}"))
+    await store.tell([a_redraw("r", "card")])
+    assert await draws(store, at(seconds=39)) == []
+    await store.keep_visit(Visit(actor=BORA, opened_at=at(seconds=39)), drawing("now", when=at(seconds=39)))
+    assert await draws(store, at(seconds=39)) == [(BORA.user, False)]
+    assert len(await draws(store, at(seconds=40))) == 20
+
+
 async def test_one_that_waits_stands_for_all_and_goes_out_at_the_earliest_time(store: SqliteStore) -> None:
     """A press is answered at once, although a drawing for a change waits already."""
     await visit(store)

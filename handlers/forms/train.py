@@ -1,0 +1,331 @@
+"""The form of a training: opened at once, filled when it is known what there is to choose, and sent like a command.
+
+`views.open` needs a trigger that is good for three seconds, so it runs in a task that the app holds, before anything is
+asked of a service; what is found then comes with `views.update`, which Slack refuses where the form has changed
+meanwhile (https://docs.slack.dev/surfaces/modals).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.changes import NOTHING, Say
+from bot.domain.requests import TrainRequest, digest
+from bot.errors import DataError, RefusedError, UsageError
+from bot.ports import Answered, Asked, Deps, Provider
+from bot.usecases.choices import Offers, again, read_offers
+from bot.usecases.decide import UNKNOWN_PROMPT
+from bot.usecases.moves import tell_person
+from bot.usecases.request import request_training
+from handlers.actions import require_job
+from handlers.commands.train import answer_train, tell_request
+from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
+from handlers.ids import Action
+from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
+from handlers.marks import clipped, literal
+from handlers.messenger import code_of
+from handlers.payloads import ActionPayload, CommandPayload, FormState, SubmissionPayload, View
+from handlers.views.blocks import MOST_VALUE, Block, Message
+from handlers.views.training_forms import MOST_METADATA, PROVIDER, block_of, skeleton, training_form, typed_block
+
+log = logging.getLogger(__name__)
+
+NOT_THERE = "The fields of this service are not there yet. Wait a moment, or choose it once more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A form that is to be opened. `button` is pressed to try once more."""
+
+    trigger_id: str
+    state: FormState
+    draft: Draft = field(default_factory=Draft)
+    says: str = ""
+    button: Mapping[str, str]
+
+
+# -- opening ----------------------------------------------------------------------------------------------------------
+
+
+async def answer_train_or_open(deps: Deps, client: AsyncWebClient, payload: CommandPayload) -> Say | Message:
+    """What `/train` answers; alone, it opens the form."""
+    if payload.typed.strip() or not deps.providers.configured():
+        return await answer_train(deps, payload)
+    state = FormState(channel=payload.channel_id, url=payload.response_url)
+    _spawn(deps, client, Opening(trigger_id=payload.trigger_id, state=state, button=_form_button("")))
+    return NOTHING
+
+
+def _form_button(typed: str) -> Mapping[str, str]:
+    return {"label": "Open the form", "action": Action.FORM.value, "value": typed if len(typed) <= MOST_VALUE else ""}
+
+
+async def _open_typed(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
+    """Open it with whatever of a command was understood, and say what was not."""
+    typed = payload.pressed.value
+    draft, says = _understood(deps, typed)
+    _spawn(deps, client, _opening(payload, draft, _form_button(typed), says))
+    return NOTHING
+
+
+def _understood(deps: Deps, typed: str) -> tuple[Draft, str]:
+    try:
+        words = split(typed)
+        provider = _meant(deps, words)
+    except UsageError as error:
+        return Draft(), _said(error)
+    if provider is None:
+        return Draft(), ""
+    return draft_of_words(provider, words[1:]), _fault(provider, words[1:])
+
+
+def _meant(deps: Deps, words: list[Word]) -> Provider | None:
+    """The provider that a command names, or nearly names."""
+    if not words:
+        return None
+    try:
+        return deps.providers.get(words[0].whole())
+    except UsageError as error:
+        if not error.suggestion:
+            raise
+        return deps.providers.get(error.suggestion)
+
+
+def _fault(provider: Provider, words: list[Word]) -> str:
+    try:
+        parse_train(provider, words)
+    except UsageError as error:
+        return _said(error)
+    return ""
+
+
+def _said(error: Exception) -> str:
+    return clipped(literal(str(error)), MOST_IN_A_SENTENCE)
+
+
+async def _open_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
+    """Open it with the wish of a training."""
+    job = await require_job(deps, payload)
+    provider = deps.providers.get(job.request.provider)
+    draft = draft_of_request(provider, await again(deps, provider, job))
+    button = {"label": "Again", "action": Action.AGAIN.value, "value": job.id}
+    _spawn(deps, client, _opening(payload, draft, button))
+    return NOTHING
+
+
+def _opening(payload: ActionPayload, draft: Draft, button: Mapping[str, str], says: str = "") -> Opening:
+    channel = payload.channel.id if payload.channel else payload.actor.user
+    state = FormState(channel=channel, url=payload.response_url)
+    return Opening(trigger_id=payload.trigger_id, state=state, draft=draft, says=says, button=button)
+
+
+def _spawn(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
+    deps.spawn(f"form:{deps.new_id()}", _open(deps, client, opening))
+
+
+async def _open(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
+    view = _waiting(deps, opening.state, opening.draft, says=opening.says)
+    opened: View | None = None
+    try:
+        reply = await client.views_open(trigger_id=opening.trigger_id, view=view)
+        opened = View.model_validate(reply["view"])
+    except SlackApiError as error:
+        log.warning("the form did not open: %s", code_of(error))
+    finally:
+        # Whatever else it was, the connection or Slack's answer, is logged by who holds the task.
+        if opened is None:
+            await _offer_the_button_again(deps, opening)
+    if opened is not None:
+        await _fill(deps, client, opened, opening.state, opening.draft, says=opening.says)
+
+
+def _waiting(deps: Deps, state: FormState, draft: Draft, *, says: str = "") -> Block:
+    providers = deps.providers.configured()
+    if not draft.provider:
+        return training_form(_carried(state, draft), providers, draft, Offers(), says=says)
+    return skeleton(_carried(state, draft), providers, draft.provider)
+
+
+async def _offer_the_button_again(deps: Deps, opening: Opening) -> None:
+    """A fresh button, seen only by who pressed, brings a fresh trigger."""
+    if not opening.state.url:
+        return
+    body = {"text": "Slack did not open the form in time. Please press once more:", "buttons": [dict(opening.button)]}
+    await deps.store.tell([tell_person(deps, opening.state.url, body)])
+    deps.nudge("deliver")
+
+
+# -- filling ----------------------------------------------------------------------------------------------------------
+
+
+async def _fill(
+    deps: Deps, client: AsyncWebClient, shown: View, state: FormState, draft: Draft, *, says: str = ""
+) -> None:
+    """Show the fields with what there is to choose, unless the form has changed or was closed meanwhile."""
+    providers = deps.providers.configured()
+    provider = providers.get(draft.provider)
+    if provider is None:
+        return
+    offers = await read_offers(deps, provider, draft.texts)
+    view = training_form(_carried(state, draft), providers, draft, offers, says=says)
+    await _update(client, shown, view)
+
+
+async def _update(client: AsyncWebClient, shown: View, view: Block) -> View | None:
+    try:
+        reply = await client.views_update(view_id=shown.id, hash=shown.hash, view=view)
+    except SlackApiError as error:
+        log.info("the form was left as it is: %s", code_of(error))
+        return None
+    return View.model_validate(reply["view"])
+
+
+def _carried(state: FormState, draft: Draft) -> str:
+    """What the form carries, as long as it fits; what was typed for other services gives way first."""
+    drafts = {**{name: texts for name, texts in state.drafts.items() if name != draft.provider}}
+    if draft.provider:
+        drafts[draft.provider] = {name: text for name, text in draft.texts.items() if text}
+    while True:
+        carried = state.model_copy(update={"drafts": drafts}).model_dump_json()
+        if len(carried) <= MOST_METADATA or not drafts:
+            return carried
+        drafts.pop(next(iter(drafts)))
+
+
+async def _fill_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
+    """Another service was chosen, or it is to be asked anew for what depends on a field."""
+    view = payload.view
+    if view is None or not view.private_metadata:
+        return Say(text=UNKNOWN_PROMPT)
+    state, draft = _read(deps, view)
+    is_another = payload.pressed.action_id.endswith(f":{PROVIDER}")
+    deps.spawn(f"form:{deps.new_id()}", _refill(deps, client, view, state, draft, is_another=is_another))
+    return NOTHING
+
+
+async def _refill(
+    deps: Deps, client: AsyncWebClient, view: View, state: FormState, draft: Draft, *, is_another: bool
+) -> None:
+    shown = await _update(client, view, _waiting(deps, state, draft)) if is_another else view
+    if shown is not None:
+        await _fill(deps, client, shown, state, draft)
+
+
+def _read(deps: Deps, view: View) -> tuple[FormState, Draft]:
+    """What the form carries and holds, for the service that is chosen in it now."""
+    state = FormState.model_validate_json(view.private_metadata)
+    typed = view.texts
+    drafts = dict(state.drafts)
+    for name, provider in deps.providers.configured().items():
+        fields = _fields(provider, typed)
+        if fields:
+            drafts[name] = {**drafts.get(name, {}), **fields}
+    chosen = typed.get(PROVIDER, "")
+    common = {name: text for fields in drafts.values() for name, text in fields.items() if text}
+    own = drafts.get(chosen) or _shared(deps, chosen, common)
+    return state.model_copy(update={"drafts": drafts}), Draft(provider=chosen, texts=own)
+
+
+def _shared(deps: Deps, chosen: str, typed: Mapping[str, str]) -> dict[str, str]:
+    """What was typed for another service into fields that this one calls the same."""
+    provider = deps.providers.configured().get(chosen)
+    if provider is None:
+        return {}
+    arguments = (*provider.arguments.positionals, *provider.arguments.options)
+    return {one.name: typed[one.name] for one in arguments if one.name in typed}
+
+
+def _names(provider: Provider) -> list[str]:
+    arguments = provider.arguments
+    plain = [one.name for one in (*arguments.positionals, *arguments.options)]
+    return [*plain, *(family.name for family in arguments.families)]
+
+
+def _fields(provider: Provider, typed: Mapping[str, str]) -> dict[str, str]:
+    """The texts of this service's fields, as far as the form shows them."""
+    blocks = {name: block_of(provider.name, name) for name in _names(provider)}
+    return {
+        name: typed.get(typed_block(block), "").strip() or typed[block].strip()
+        for name, block in blocks.items()
+        if block in typed
+    }
+
+
+# -- sending ----------------------------------------------------------------------------------------------------------
+
+
+async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str, str]:
+    """Ask for the training, as the command does. What stands against it, by the block that shows it; else nothing."""
+    state, draft = _read(deps, payload.view)
+    provider = deps.providers.get(draft.provider)
+    if not _fields(provider, payload.view.texts):
+        return {PROVIDER: NOT_THERE}
+    faults = problems_of(provider, draft)
+    if faults:
+        return {_block(payload, provider, name): fault for name, fault in faults.items()}
+    try:
+        request = _request(provider, draft, payload, state)
+        answered = await request_training(deps, request, url=state.url)
+    except (UsageError, DataError) as error:
+        return {_block(payload, provider, _culprit(provider, draft, error)): str(error)}
+    except RefusedError as error:
+        return {_block(payload, provider, provider.arguments.model): str(error)}
+    return await _answer(deps, payload, provider, state, answered)
+
+
+def _request(provider: Provider, draft: Draft, payload: SubmissionPayload, state: FormState) -> TrainRequest:
+    wish = parse_train(provider, words_of(provider, draft))
+    typed = [draft.provider, {name: text for name, text in draft.texts.items() if text}]
+    return TrainRequest(
+        request_key=f"{payload.view.id}:{digest(typed)}",
+        provider=wish.provider,
+        model=wish.model,
+        params=wish.params,
+        data=wish.data,
+        actor=payload.actor,
+        channel=state.channel,
+    )
+
+
+def _culprit(provider: Provider, draft: Draft, error: Exception) -> str:
+    """The field that an error is about; the model's where it names none."""
+    arguments = provider.arguments
+    if isinstance(error, DataError):
+        return next((role for role in (provider.data.roles if provider.data else ())), arguments.model)
+    word = error.word.removesuffix("=") if isinstance(error, UsageError) else ""
+    names = _names(provider)
+    by_text = [name for name in names if word and draft.texts.get(name) == word]
+    return word if word in names else next(iter(by_text), arguments.model)
+
+
+def _block(payload: SubmissionPayload, provider: Provider, name: str) -> str:
+    """The input that shows what is wrong with a field: where something was typed beside the choice, that."""
+    block, typed = block_of(provider.name, name), payload.view.texts
+    if typed.get(typed_block(block)):
+        return typed_block(block)
+    return block if block in typed else PROVIDER
+
+
+async def _answer(
+    deps: Deps, payload: SubmissionPayload, provider: Provider, state: FormState, answered: Answered
+) -> Mapping[str, str]:
+    """Nothing where a training was made, which is told in the conversation; else what stands in the way."""
+    said = tell_request(provider.title, answered, answered.job.request.request_key)
+    if answered.asked is not Asked.NEW:
+        return {_block(payload, provider, provider.arguments.model): said.text}
+    if state.url:
+        key = f"form:{answered.job.id}"
+        await deps.store.tell([tell_person(deps, state.url, {"text": said.text}, key=key)])
+        deps.nudge("deliver")
+    return {}
+
+
+FORM_PRESSES: Mapping[Action, Callable[[Deps, AsyncWebClient, ActionPayload], Awaitable[Say]]] = {
+    Action.FORM: _open_typed,
+    Action.AGAIN: _open_again,
+    Action.FILL: _fill_again,
+}
+"""The buttons that open a form, or change it: they need the click's trigger, or the view that stands."""
