@@ -565,6 +565,7 @@ class Limits:
     same: timedelta = timedelta(seconds=60)
     step: timedelta = timedelta(seconds=60)
     upload: timedelta = timedelta(minutes=20)
+    offers: timedelta = timedelta(seconds=4)
     caps: Caps = Caps()
 
 

@@ -1,6 +1,7 @@
 """The Slack edge: what arrives is parsed, kept and answered; nothing here waits for a network."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,16 +12,17 @@ from bot.ports import Deps
 from bot.usecases.groups import forget_members
 from bot.usecases.place import joined
 from handlers import home
-from handlers.commands import jobs, status, train
+from handlers.commands import jobs, status
 from handlers.forms.reason import press_or_ask, submit_reason
-from handlers.guard import Ack, answer_click, answer_command, answer_form
-from handlers.ids import Callback, Command, SlackEvent
+from handlers.forms.train import FORM_PRESSES, answer_train_or_open, submit_training
+from handlers.guard import Ack, answer_click, answer_command, answer_fields, answer_form
+from handlers.ids import Callback, Command, SlackEvent, action_of
 from handlers.origins import Doorkeeper, Origin
 from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
 from handlers.views.blocks import Message
+from handlers.views.training_forms import PROVIDER
 
 _COMMANDS = {
-    Command.TRAIN: train.answer_train,
     Command.TRAIN_STATUS: status.answer,
     Command.STATUS: status.answer,
     Command.JOBS: jobs.answer,
@@ -36,14 +38,16 @@ def register(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
 
 def _register_commands(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     async def on_command(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_command(ack, lambda: _answer_command(deps, door, body))
+        await answer_command(ack, lambda: _answer_command(app, deps, door, body))
 
     app.command(re.compile("|".join(f"^{re.escape(command)}$" for command in Command)))(on_command)
 
 
-async def _answer_command(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say | Message:
+async def _answer_command(app: AsyncApp, deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say | Message:
     payload = CommandPayload.model_validate(body)
     await door.check(payload.origin)
+    if payload.command == Command.TRAIN:
+        return await answer_train_or_open(deps, app.client, payload)
     return await _COMMANDS[Command(payload.command)](deps, payload)
 
 
@@ -56,7 +60,7 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
             await ack()
             return
         if payload.is_at_home:
-            await home.answer_press(deps, ack, door, payload, lambda: press_or_ask(deps, app.client, payload))
+            await home.answer_press(deps, ack, door, payload, lambda: _act(app, deps, payload))
         else:
             await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
 
@@ -64,11 +68,23 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
         await answer_form(ack, lambda: _submit(deps, door, body))
 
     app.action(re.compile(".*"))(on_click)
+
+    async def on_training(ack: Ack, body: dict[str, Any]) -> None:
+        await answer_fields(ack, lambda: _submit_training(deps, door, body), PROVIDER)
+
     app.view(Callback.REASON.value)(on_submission)
+    app.view(Callback.TRAIN.value)(on_training)
 
 
 async def _press(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: ActionPayload) -> Say | Message:
     await door.check(payload.origin)
+    return await _act(app, deps, payload)
+
+
+async def _act(app: AsyncApp, deps: Deps, payload: ActionPayload) -> Say | Message:
+    known = action_of(payload.pressed.action_id)
+    if known and known[0] in FORM_PRESSES:
+        return await FORM_PRESSES[known[0]](deps, app.client, payload)
     return await press_or_ask(deps, app.client, payload)
 
 
@@ -76,6 +92,12 @@ async def _submit(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say:
     payload = SubmissionPayload.model_validate(body)
     await door.check(payload.origin)
     return await submit_reason(deps, payload)
+
+
+async def _submit_training(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Mapping[str, str]:
+    payload = SubmissionPayload.model_validate(body)
+    await door.check(payload.origin)
+    return await submit_training(deps, payload)
 
 
 def _register_events(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bot.domain.changes import NOTHING, Say
+from bot.domain.text import cut, readable
 from bot.errors import DataError, StoreError, SwitchyardError, UsageError
 from bot.ports import Deps
 from bot.usecases.moves import tell_person
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 Ack = Callable[..., Awaitable[Any]]
 
 MOST_IN_A_SENTENCE = 1500
+MOST_AT_A_FIELD = 500
 SORRY = (
     "Something went wrong in Switchyard itself; its operator finds the cause in the log. "
     "Look at `/train-status` before you try again."
@@ -46,7 +48,11 @@ async def explained(work: Callable[[], Awaitable[Say | Message]]) -> Say | Messa
 
 async def answer_command(ack: Ack, work: Callable[[], Awaitable[Say | Message]]) -> None:
     """Ack a slash command with its answer, which only the person who typed it sees."""
-    message = _message(await explained(work))
+    answer = await explained(work)
+    if answer == NOTHING:
+        await ack()
+        return
+    message = _message(answer)
     await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
 
 
@@ -57,6 +63,30 @@ async def answer_form(ack: Ack, work: Callable[[], Awaitable[Say | Message]]) ->
         await ack()
     else:
         await ack(response_action="update", view=forms.told(answer.text))
+
+
+async def answer_fields(ack: Ack, work: Callable[[], Awaitable[Mapping[str, str]]], otherwise: str) -> None:
+    """Ack a form that stays open, with all that was typed, until nothing stands against it.
+
+    `work` answers with what does, by the block that shows it; what goes wrong elsewhere stands at `otherwise`.
+    """
+    faults: dict[str, str] = {}
+
+    async def collect() -> Say | Message:
+        faults.update(await work())
+        return NOTHING
+
+    said = await explained(collect)
+    faults |= {} if said == NOTHING else {otherwise: said.text}
+    if faults:
+        await ack(response_action="errors", errors={block: _plain(text) for block, text in faults.items()})
+    else:
+        await ack()
+
+
+def _plain(text: str) -> str:
+    """What stands below a field is no markup."""
+    return cut(readable(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), MOST_AT_A_FIELD)
 
 
 async def answer_click(deps: Deps, ack: Ack, url: str, work: Callable[[], Awaitable[Say | Message]]) -> None:

@@ -52,6 +52,10 @@ class Action(StrEnum):
     LOOK = "look"
     JOBS_PAGE = "jobs_page"  # qualified by the page, or by whose trainings
     EXPORT = "export"  # all that fits, as a file; qualified by its form
+    FORM = "form"  # opens the form, filled with what was understood of a command
+    AGAIN = "again"  # opens the form, filled with the wish of a training
+    FILL = "fill"  # in the form: what the fields depend on has changed; qualified by what
+    AS_COMMAND = "as_command"  # the command that asks for the same
     STORY = "story"  # what is kept of one training; qualified by the training, or by the page
 
 
@@ -70,6 +74,7 @@ class Callback(StrEnum):
     """What a form is for."""
 
     REASON = "reason"
+    TRAIN = "train"
 
 
 class SlackEvent(StrEnum):
@@ -95,6 +100,7 @@ METHODS = (
     "usergroups.users.list",
     "views.open",
     "views.publish",
+    "views.update",
 )
 """Every method of the Web API that is called."""
 

@@ -56,8 +56,40 @@ class _Pressed(_Payload):
     value: str = ""
 
 
-class _Surface(_Payload):
+class _Option(_Payload):
+    value: str = ""
+
+
+class _Input(_Payload):
+    value: str | None = None
+    selected_option: _Option | None = None
+    selected_options: list[_Option] = Field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What was typed or chosen, with commas between several; "" for nothing."""
+        chosen = [self.selected_option] if self.selected_option else self.selected_options
+        return self.value or ",".join(option.value for option in chosen)
+
+
+class _State(_Payload):
+    values: dict[str, dict[str, _Input]] = Field(default_factory=dict)
+
+
+class View(_Payload):
+    """A form, or the Home tab, as it stood when something was done in it."""
+
+    id: str = ""
     type: str = ""
+    hash: str = ""
+    private_metadata: str = ""
+    app_installed_team_id: str | None = None
+    state: _State = _State()
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What each field holds, by its block: "" where nothing was typed."""
+        return {block: "".join(one.text for one in found.values()) for block, found in self.state.values.items()}
 
 
 class ActionPayload(_Payload):
@@ -69,7 +101,7 @@ class ActionPayload(_Payload):
     channel: _Id | None = None
     trigger_id: str = ""
     response_url: str = ""
-    view: _Surface | None = None
+    view: View | None = None
     actions: list[_Pressed] = Field(min_length=1)
 
     @property
@@ -99,18 +131,13 @@ class Carried(_Payload):
     answer: Answer = Answer.REJECT
 
 
-class _Input(_Payload):
-    value: str | None = None
+class FormState(_Payload):
+    """What the form of a training carries: where it was opened, the response_url that answers there (a secret), and
+    what was typed for services whose fields are not shown."""
 
-
-class _State(_Payload):
-    values: dict[str, dict[str, _Input]] = Field(default_factory=dict)
-
-
-class _View(_Payload):
-    private_metadata: str = ""
-    app_installed_team_id: str | None = None
-    state: _State = _State()
+    channel: str
+    url: str = ""
+    drafts: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class SubmissionPayload(_Payload):
@@ -119,7 +146,7 @@ class SubmissionPayload(_Payload):
     user: _Id
     team: _Team | None = None
     enterprise: _Id | None = None
-    view: _View
+    view: View
 
     @property
     def actor(self) -> Actor:

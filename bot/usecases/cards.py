@@ -18,7 +18,7 @@ async def card(deps: Deps, job: Job) -> Card:
         title=title,
         last=transitions[-1] if transitions else None,
         notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
-        buttons=await buttons_of(deps, job),
+        buttons=(*await buttons_of(deps, job), *_repeats(job)),
         result=await result_of(deps, job),
     )
 
@@ -27,6 +27,12 @@ async def buttons_of(deps: Deps, job: Job) -> tuple[Button, ...]:
     """What can be done with a job as it stands."""
     _, powers = about(deps, job.request.provider)
     return (*_buttons(job, powers), *await retrain_buttons(deps, job))
+
+
+def _repeats(job: Job) -> tuple[Button, ...]:
+    """Ways to ask for the same once more, in any state."""
+    again = Button(label="Again", action="again", value=job.id)
+    return (again, Button(label="Show as command", action="as_command", value=job.id))
 
 
 async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:

@@ -7,7 +7,9 @@ from urllib.parse import unquote
 from bot.domain.approvals import Answer
 from bot.domain.changes import Say
 from bot.domain.job_exports import Form
+from bot.domain.jobs import Job
 from bot.domain.requests import Actor
+from bot.errors import RefusedError
 from bot.ports import Click, Deps
 from bot.usecases.cancel import cancel, keep_watching, offer_again
 from bot.usecases.decide import UNKNOWN_PROMPT, decide
@@ -21,7 +23,9 @@ from handlers.commands.status import tell_story
 from handlers.commands.train import tell_request
 from handlers.grammar import Word, parse_reference, shown
 from handlers.ids import Action, action_of
+from handlers.lines import to_line
 from handlers.payloads import ActionPayload
+from handlers.views import help as help_views
 from handlers.views.blocks import Message
 
 Press = Callable[[Deps, ActionPayload], Awaitable[Say | Message]]
@@ -135,6 +139,23 @@ async def _story(deps: Deps, payload: ActionPayload) -> Message:
     return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
 
 
+async def require_job(deps: Deps, payload: ActionPayload) -> Job:
+    """The training whose id a button carries. Raises RefusedError for one that is not kept in this workspace."""
+    job = await deps.store.job(payload.pressed.value)
+    if job is None or job.request.actor.team != payload.actor.team:
+        raise RefusedError("This button belongs to no training that Switchyard keeps here, so nothing was done.")
+    return job
+
+
+async def _as_command(deps: Deps, payload: ActionPayload) -> Message:
+    job = await require_job(deps, payload)
+    provider = deps.providers.get(job.request.provider)
+    line = to_line(provider, job.request)
+    if line is None:
+        raise RefusedError("No command says all of this. *Again* opens the form with what is known of it.")
+    return help_views.command(line)
+
+
 def _number(text: str, *, otherwise: int) -> int:
     """The number in a button's value; nothing larger is ever written into one."""
     return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else otherwise
@@ -155,6 +176,7 @@ PRESSES: Mapping[Action, Press] = {
     Action.LOOK: _look,
     Action.JOBS_PAGE: _jobs_page,
     Action.EXPORT: _export,
+    Action.AS_COMMAND: _as_command,
     Action.STORY: _story,
 }
-"""Every action but REJECT, which opens a form first (see `handlers.forms.reason`)."""
+"""Every action but those that open a form first (see `handlers.forms`)."""

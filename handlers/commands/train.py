@@ -5,26 +5,42 @@ from collections.abc import Sequence
 from bot.domain.changes import Button, Say
 from bot.domain.requests import TrainRequest
 from bot.domain.text import code
+from bot.errors import DataError, UsageError
 from bot.ports import Answered, Asked, Deps
 from bot.usecases.request import request_training
 from handlers.commands.status import answer_status
 from handlers.grammar import Word, parse_train, shown, split
 from handlers.ids import Action
+from handlers.marks import clipped, literal
 from handlers.payloads import CommandPayload
 from handlers.views import help as help_views
 from handlers.views.blocks import Message
 from handlers.views.words import PHRASES, named
 
+MOST_IN_AN_ANSWER = 1500
+
 
 async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
     """What `/train` answers. Starts nothing by itself: what is kept here is started by the ticks."""
-    words = split(payload.typed)
+    try:
+        words = split(payload.typed)
+    except UsageError as error:
+        return _with_form(payload, error)
     first = words[0].whole().casefold() if words else ""
     if not words or first == "help":
         return _help(deps, words[1:])
     if first == "status":
         return await answer_status(deps, payload, words[1:])
-    return await _request(deps, payload, words)
+    try:
+        return await _request(deps, payload, words)
+    except (UsageError, DataError) as error:
+        return _with_form(payload, error)
+
+
+def _with_form(payload: CommandPayload, error: Exception) -> Say:
+    """What is wrong, which quotes what was typed, and the form with the rest of it."""
+    said = clipped(literal(str(error)), MOST_IN_AN_ANSWER)
+    return Say(text=said, buttons=(Button(label="Open the form", action=Action.FORM, value=payload.typed),))
 
 
 def _help(deps: Deps, words: Sequence[Word]) -> Message:

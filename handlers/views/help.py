@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from bot.domain.arguments import Argument, usage
+from bot.domain.text import escape
 from bot.ports import Gate, Provider
+from handlers.marks import clipped
 from handlers.views import blocks
 from handlers.views.blocks import Message
 
@@ -31,6 +33,14 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
         )
     )
     return blocks.message("What can be trained here", shown)
+
+
+def command(line: str) -> Message:
+    """A command to be pasted, letter for letter."""
+    text = "This command asks for the same:"
+    line_block = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": line}]}
+    shown = [blocks.section(text), {"type": "rich_text", "elements": [line_block]}]
+    return Message(text=clipped(f"{text} {escape(line)}", blocks.MOST_PLAIN), blocks=tuple(shown))
 
 
 def about(provider: Provider) -> Message:

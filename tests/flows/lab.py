@@ -162,10 +162,10 @@ class Lab:
     async def prompt(
         self, fits: Callable[[Message], bool] = lambda message: True, *, channel: str = CHANNEL
     ) -> Message:
-        """The newest message with buttons that fits, as it stands."""
+        """The newest message that asks something by its buttons and fits, as it stands."""
         await self.quiet()
         slack = self.world.slack
-        return await slack.wait_for_message(channel, lambda one: bool(buttons_of(one)) and fits(one), timeout=PATIENCE)
+        return await slack.wait_for_message(channel, lambda one: bool(deeds_of(one)) and fits(one), timeout=PATIENCE)
 
     async def asked(self, part: str, about: str = "", *, after: Message | None = None) -> Message:
         """The prompt with buttons that shows this, and the job that it is about; one that came `after` another."""
@@ -313,6 +313,11 @@ def _texts(blocks: Sequence[Any]) -> list[str]:
 def buttons_of(message: Message | Ephemeral) -> list[dict[str, Any]]:
     actions = [block for block in message.blocks or [] if block["type"] == "actions"]
     return [element for block in actions for element in block["elements"] if element["type"] == "button"]
+
+
+def deeds_of(message: Message) -> list[dict[str, Any]]:
+    """The buttons that not every card has."""
+    return [one for one in buttons_of(message) if one["action_id"] not in {"again", "as_command"}]
 
 
 def button(message: Message | Ephemeral, label: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from sandbox.slack.workspace import Message
-from tests.flows.lab import BORA, CHIE, Lab, buttons_of, lab, shown, until
+from tests.flows.lab import BORA, CHIE, Lab, buttons_of, deeds_of, lab, shown, until
 
 SWITCH = "May the trained model go live?"
 START = "May this training start?"
@@ -122,7 +122,7 @@ async def test_a_rejection_has_a_reason_that_everybody_reads(tmp_path: Path) -> 
         assert told in shown(closed)
         assert buttons_of(closed) == []
         card = await here.changed(here.cards()[0], told)
-        assert [one["text"]["text"] for one in buttons_of(card)] == ["Offer again"]
+        assert [one["text"]["text"] for one in deeds_of(card)] == ["Offer again"]
         assert any("*rejected* by <@U0CHIE0001>" in line and told in line for line in here.thread())
         assert here.switches() == 0
         await here.press(card, "Offer again", "ada")
@@ -364,7 +364,7 @@ async def test_a_gated_start_that_is_not_wanted_ends(tmp_path: Path) -> None:
         await here.reject(rejected, "bora", "Wrong file")
         await here.reaches(JobState.REJECTED)
         card = await here.changed(here.cards()[0], "Wrong file")
-        assert buttons_of(card) == []
+        assert deeds_of(card) == []
 
         await here.type("/train sestek my-model en-US")
         await here.reaches(JobState.PROPOSED)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from bot.domain.jobs import AT_SERVICE, JobState
 from sandbox.slack.workspace import Message
-from tests.flows.lab import Lab, button, buttons_of, data_folder, lab, shown, with_button
+from tests.flows.lab import Lab, button, buttons_of, data_folder, deeds_of, lab, shown, with_button
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -101,7 +101,7 @@ async def test_a_wrong_file_ends_the_job_before_anything_is_sent(here: Lab, case
     await here.quiet()
     card = next(one for one in here.cards() if job.id in shown(one))
     assert [part for part in [*parts, "Nothing was sent"] if part not in shown(card)] == [], shown(card)
-    assert buttons_of(card) == []
+    assert deeds_of(card) == []
     assert any("<@U0ADA00001>" in one and parts[0] in one for one in here.thread())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import AT_SERVICE, JobState
-from tests.flows.lab import Lab, buttons_of, lab, shown, with_button
+from tests.flows.lab import Lab, deeds_of, lab, shown, with_button
 
 TRAIN = "/train decthings mdl-sentiment st-2 epochs=u32:2"
 
@@ -26,7 +26,7 @@ async def test_a_training_is_cancelled_and_seen_to_end(tmp_path: Path) -> None:
         said = await here.press(here.cards()[0], "Cancel", "ada")
         assert "The service is asked to stop" in shown(said)
         card = await here.changed(here.cards()[0], "*being cancelled*")
-        assert buttons_of(card) == []
+        assert deeds_of(card) == []
         await here.looked(decthings, 3)
         assert (await here.job()).state is JobState.CANCELLING
         here.world.clock.advance(120)
@@ -107,7 +107,7 @@ async def test_before_the_start_every_training_can_be_cancelled(tmp_path: Path) 
         await here.restart()
         await here.quiet()
         assert here.starts() == 0
-        assert buttons_of(here.cards()[0]) == []
+        assert deeds_of(here.cards()[0]) == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_no_button_promises_what_the_service_cannot(tmp_path: Path, line: 
         await here.type(line)
         job = await here.reaches(JobState.RUNNING, JobState.QUEUED)
         await here.quiet()
-        assert buttons_of(here.cards()[0]) == []
+        assert deeds_of(here.cards()[0]) == []
         old = with_button(here.cards()[0], "cancel", job.id)
         assert "offers no way to cancel a training that runs" in shown(await here.press(old, "Press", "ada"))
         assert (await here.job()).state in AT_SERVICE

@@ -35,7 +35,7 @@ async def asked(here: Lab, line: str, who: str = "ada") -> Ephemeral:
 async def test_help_shows_what_can_be_trained_here(tmp_path: Path) -> None:
     """Help names every service with an example, those without credentials with the setting that lacks."""
     async with lab(tmp_path, SWITCHYARD_AITEMS__SECRET_KEY="") as here:
-        for line in ("/train help", "/train", "/train HELP"):
+        for line in ("/train help", "/train HELP"):
             said = shown(await here.ask(line))
             for part in ("/train sestek MODEL-ID LANGUAGE", "/train sony churn", "SWITCHYARD_AITEMS__SECRET_KEY"):
                 assert part in said

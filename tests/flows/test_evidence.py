@@ -16,7 +16,7 @@ from bot.errors import RefusedError
 from bot.usecases.retrain import Wish, retrain
 from sandbox.slack.workspace import Message
 from sandbox.world import DATA
-from tests.flows.lab import Lab, buttons_of, data_folder, lab, shown
+from tests.flows.lab import Lab, data_folder, deeds_of, lab, shown
 from tests.flows.test_policy import TWO, under
 
 SWITCH = "May the trained model go live?"
@@ -43,7 +43,7 @@ async def switched(here: Lab, line: str = "/train sony churn", who: str = "ada",
 
 
 def labels(message: Message) -> list[str]:
-    return [one["text"]["text"] for one in buttons_of(message)]
+    return [one["text"]["text"] for one in deeds_of(message)]
 
 
 def card_of(here: Lab, job: Job) -> Message:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.jobs import AT_SERVICE, Job, JobState
 from sandbox.slack.workspace import Message
-from tests.flows.lab import Lab, buttons_of, lab, shown
+from tests.flows.lab import Lab, buttons_of, deeds_of, lab, shown
 
 DID_START, DID_SWITCH = "Did this training start?", "Was the switch applied?"
 SWITCH, GO_ON = "May the trained model go live?", "Shall this training be watched any longer?"
@@ -450,7 +450,7 @@ async def test_sonys_failed_word_is_our_reading(tmp_path: Path) -> None:
         await here.reaches(JobState.FAILED)
         card = await here.changed(here.cards()[0], "ur reading")
         assert "`retry_after_error_3`" in shown(card)
-        assert [one["text"]["text"] for one in buttons_of(card)] == ["Keep watching"]
+        assert [one["text"]["text"] for one in deeds_of(card)] == ["Keep watching"]
         assert "Only the person who asked" in shown(await here.press(card, "Keep watching", "dan"))
         assert "watched on" in shown(await here.press(card, "Keep watching", "ada"))
         await here.looked(sony, 4, "GET", "retrain_jobs/")

@@ -126,7 +126,7 @@ async def test_every_command_is_answered(here: Edge) -> None:
     for command in Command:
         body = {
             "command": command.value,
-            "text": "",
+            "text": "help" if command is Command.TRAIN else "",  # alone, it opens the form
             "team_id": TEAM,
             "channel_id": CHANNEL,
             "user_id": ADA,
@@ -146,7 +146,6 @@ async def test_every_command_is_answered(here: Edge) -> None:
         ("/train help", "What can be trained here"),
         ("/train help sestek", "How to train with Sestek"),
         ("/train HELP sestec", "Did you mean `sestek`?"),
-        ("/train", "What can be trained here"),
         ("/train sestek my-model en-EN", "Did you mean `en-US`?"),
         ("/train sestek=my-model en-US", "`sestek=my-model` is no provider"),
         ("/train <!channel>", "`&lt;!channel&gt;` is no provider"),
@@ -227,8 +226,27 @@ MALFORMED = (
 )
 
 
+async def test_a_malformed_button_opens_the_form(here: Edge) -> None:
+    """Whatever a button carries of a command: the form opens with what can be read of it."""
+    for value in MALFORMED:
+        here.slack.lab.views.clear(ADA)
+        response = await here.dispatch(here.click(Action.FORM.value, value))
+        assert response.status == 200
+        await here.crew.idle()
+        assert here.slack.lab.views.top(ADA) is not None, value
+
+
 @pytest.mark.parametrize(
-    "action", [*Action, "answer:runs", "answer:nothing", "jobs_page:1", "use_dm:1", "of_a_later_version", ""]
+    "action",
+    [
+        *(one for one in Action if one is not Action.FORM),
+        "answer:runs",
+        "answer:nothing",
+        "jobs_page:1",
+        "use_dm:1",
+        "of_a_later_version",
+        "",
+    ],
 )
 async def test_a_malformed_button_is_answered(here: Edge, action: str, caplog: pytest.LogCaptureFixture) -> None:
     """A button of an older version, another installation or nobody: a sentence, nothing done, no mistake logged."""
@@ -253,7 +271,10 @@ VALUES = st.lists(
 ).map("".join)
 
 
-@given(action=st.sampled_from([*(action.value for action in Action), "answer:again", "jobs_page:0"]), value=VALUES)
+@given(
+    action=st.sampled_from([*(one.value for one in Action if one is not Action.FORM), "answer:again", "jobs_page:0"]),
+    value=VALUES,
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_value_of_any_button_is_answered(here: Edge, action: str, value: str) -> None:
     """Whatever a button carries, its presser reads a sentence that is not an apology."""

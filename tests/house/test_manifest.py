@@ -18,6 +18,7 @@ from bot import manifest
 from bot.errors import UsageError
 from bot.manifest import Manifest, http_twin
 from handlers.actions import PRESSES
+from handlers.forms.train import FORM_PRESSES
 from handlers.ids import METHODS, RESERVED, SCOPES, Action, Callback, Command, SlackEvent, action_id, action_of
 
 ROOT = Path(__file__).parents[2]
@@ -86,8 +87,8 @@ def test_every_name_is_answered() -> None:
 
 
 def test_every_button_is_answered() -> None:
-    """Each action has what it does; a rejection asks for its reason first."""
-    assert {*PRESSES, Action.REJECT} == set(Action)
+    """Each action has what it does; a rejection asks for its reason first, others open a form or change it."""
+    assert {*PRESSES, *FORM_PRESSES, Action.REJECT} == set(Action)
 
 
 def test_every_button_of_an_answer_is_known() -> None:
