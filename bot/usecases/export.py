@@ -109,7 +109,7 @@ async def write_stories(
         while page := await shelf.stories(wanted, after=after, limit=PAGE):
             await asyncio.to_thread(_append, file, seen, lines(form, page, now()))
             rows, after = rows + len(page), page[-1].job
-        size = await asyncio.to_thread(file.tell)
+        size = await asyncio.to_thread(_end, file)
     return Written(rows=rows, size=size, sha256=seen.hexdigest())
 
 
@@ -223,6 +223,13 @@ def _append(file: IO[bytes], seen: "hashlib._Hash", texts: Iterable[str]) -> Non
     data = "".join(texts).encode("utf-8", "backslashreplace")
     seen.update(data)
     file.write(data)
+
+
+def _end(file: IO[bytes]) -> int:
+    """On the disk before anybody is told that it is complete; its size."""
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()
 
 
 def _is_complete(path: Path, size: int | None) -> bool:
