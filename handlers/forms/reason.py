@@ -5,6 +5,7 @@ that starts in a handler, in a task that the app holds, so that the ack does not
 """
 
 import logging
+import unicodedata
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -80,7 +81,7 @@ async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: An
 async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
     """Answer with the reason that was typed. NOTHING is left to say once the answer stands."""
     carried = Carried.model_validate_json(payload.view.private_metadata)
-    reason = payload.value(REASON, REASON).strip()[:MOST_REASON]
+    reason = _readable(payload.value(REASON, REASON))
     prompt_id, _, _ = carried.value.partition("|")
     if not reason and await wants_reason(deps, prompt_id, carried.answer):
         denied = await may_answer(deps, prompt_id, payload.actor)
@@ -92,6 +93,12 @@ async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
         # Asked for on the Home tab, where the next look goes when the form is closed.
         await answer_at_home(deps, payload.actor, said)
     return NOTHING if await _stands(deps, click) else said
+
+
+def _readable(typed: str) -> str:
+    """What was typed; nothing where no sign of it can be seen."""
+    is_seen = any(unicodedata.category(sign)[0] in "LNPS" for sign in typed)
+    return typed.strip()[:MOST_REASON] if is_seen else ""
 
 
 async def _stands(deps: Deps, click: Click) -> bool:

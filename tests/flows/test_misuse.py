@@ -14,7 +14,7 @@ from sandbox.slack.workspace import Message
 from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, Lab, Time, buttons_of, lab, shown, until, with_button
 from tests.flows.test_approvals import GROUP, SWITCH, members_are, offered
 from tests.flows.test_evidence import BACK, card_of, switched
-from tests.flows.test_policy import ALARMS, ASK_TO_CANCEL, CANCEL, TWO, running, thread_of, under
+from tests.flows.test_policy import ALARMS, ASK_TO_CANCEL, CANCEL, TWO, running, thread_of, typed_reason, under
 
 OWN = "somebody else has to decide"
 
@@ -239,6 +239,24 @@ async def test_a_long_reason_full_of_marks_calls_nobody(tmp_path: Path) -> None:
             assert "<!" not in text.replace("<!date", "")
             assert "<@U0EVE" not in text
             assert "<http" not in text
+
+
+async def test_a_reason_that_nobody_can_see_is_none(tmp_path: Path) -> None:
+    """Where the rule wants a reason, blanks and signs that only steer the text are none; a word in any script is."""
+    policy = f'[[rule]]\nname = "say why"\napprove = ["{BORA}"]\nreason = "always"\n'
+    async with under(policy, tmp_path) as here:
+        prompt = await offered(here)
+        await here._press(prompt, "Approve", "bora")
+        await typed_reason(here.person("bora"), here, " \u202e\u200b\u2060\u3000 ")
+        answer = here.person("bora").view
+        assert answer is not None
+        assert "needs a reason" in str(answer.view)
+        assert (await here.job()).state is JobState.OFFERED
+        await here.press(prompt, "Why?", "bora")
+        await here._press(prompt, "Approve", "bora")
+        await here.world.slack.wait_for(lambda: here.person("bora").view is not answer, timeout=30, what="a new form")
+        await typed_reason(here.person("bora"), here, "確認済み")
+        await here.reaches(JobState.LIVE)
 
 
 # -- time -------------------------------------------------------------------------------------------------------------
