@@ -18,6 +18,8 @@ log = structlog.get_logger()
 SECOND = "second"
 UNSEEN_AFTER = timedelta(minutes=2)
 """A conversation that has not taken a question for so long may not take it at all."""
+_LOST_AFTER = timedelta(hours=1)
+"""What waits to be sent has a later time for its next attempt; an alarm that old was refused."""
 
 
 def reminder(number: int) -> str:
@@ -41,11 +43,13 @@ async def remind_due(deps: Deps) -> None:
 
 
 async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
-    """A question that its conversation does not take is told in the alarm channel, once."""
+    """A question that its conversation does not take is told in the alarm channel: once, where that takes it."""
     untold = await _untold(deps, prompt)
     job = await deps.store.job(prompt.job_id)
-    key = f"unseen:{prompt.id}"
-    if untold is None or job is None or is_moot(prompt, job.state) or await deps.store.notice(key):
+    if untold is None or job is None or is_moot(prompt, job.state):
+        return
+    key = await _alarm_key(deps, prompt)
+    if key is None:
         return
     log.warning("a question cannot be seen", prompt=prompt.id, job=job.id, error=untold.error)
     text = (
@@ -54,6 +58,16 @@ async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
     )
     await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=key)])
     deps.nudge("deliver")
+
+
+async def _alarm_key(deps: Deps, prompt: Prompt) -> str | None:
+    """The key of the alarm that is due, None where it was raised. One that found no place is tried again each day."""
+    first, today = f"unseen:{prompt.id}", f"unseen:{prompt.id}:{deps.now():%Y-%m-%d}"
+    raised = await deps.store.notice(first)
+    if raised is None:
+        return first
+    is_lost = not raised.sent_ts and deps.now() - raised.try_at >= _LOST_AFTER
+    return today if is_lost and await deps.store.notice(today) is None else None
 
 
 async def _untold(deps: Deps, prompt: Prompt) -> Notice | None:

@@ -363,6 +363,35 @@ async def test_a_question_whose_channel_is_archived_later_raises_the_alarm(tmp_p
         assert (await here.job()).id in alarm.text
 
 
+async def test_an_alarm_that_found_no_place_is_raised_again(tmp_path: Path) -> None:
+    """The alarm channel was archived too: a day later, with another one configured, the question is told of there."""
+    async with lab(tmp_path, SWITCHYARD_SLACK__ALARM_CHANNEL=ALARMS, training_seconds=600) as here:
+        here.refusals.add("posting_to_channel_denied")
+        await here.type("/train sony churn")
+        await here.job(lambda one: one.state in AT_SERVICE)
+        await here.quiet()
+        here.world.slack.workspace.archive(CHANNEL)
+        here.world.slack.workspace.archive(ALARMS)
+        here.world.clock.advance(600)
+        job = await here.job(lambda one: one.state is JobState.OFFERED)
+        here.time.advance(minutes=3)
+        await until(lambda: is_alarmed(here))
+        another = here.world.slack.workspace.add_channel(
+            "alarms-2", members=(ADA, here.world.slack.workspace.app.user_id)
+        )
+        await here.restart(SWITCHYARD_SLACK__ALARM_CHANNEL=another.id)
+        here.time.advance(days=1)
+        alarm = await here.world.slack.wait_for_message(another.id, lambda one: job.id in one.text, timeout=30)
+        assert "nobody sees the question" in alarm.text
+        await here.restart()
+        await here.quiet()
+        assert len(here.world.slack.messages(another.id)) == 1
+
+
+async def is_alarmed(here: Lab) -> bool:
+    return bool(await here.rows("SELECT 1 FROM notices WHERE kind = 'health' AND state = 'dropped'"))
+
+
 async def test_an_alarm_channel_that_is_archived_stops_nothing(tmp_path: Path) -> None:
     """No alarm can be told: the bot's log has it, and all the rest goes on."""
     policy = f'[[rule]]\nname = "r"\napprove = ["{BORA}"]\n'
