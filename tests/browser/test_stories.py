@@ -116,3 +116,24 @@ async def test_the_home_tab_shows_what_waits_and_answers_there(bot: Lab, open_pa
     await page.get_by_role("link", name="Messages").click()
     await expect(home).to_be_hidden()
     await expect(page.get_by_role("log", name="Messages in switchyard")).to_be_visible()
+
+
+async def test_a_training_is_started_in_the_form(bot: Lab, open_page: OpenPage) -> None:
+    """`/train` alone: pick a service, fill in its fields, read what is wrong at its field, and it runs."""
+    page = await open_page("ada", place=CHANNEL)
+    await enter(page, "/train")
+    form = page.get_by_role("dialog", name="Start a training")
+    await form.get_by_label("Service").select_option(label="Sestek Knovvu ML")
+    await form.get_by_label("Model", exact=True).fill("My Model")
+    await form.get_by_label("Language").select_option("tr-TR")
+    await form.get_by_label("Data (optional)", exact=True).select_option("my-model.jsonl")
+    await form.get_by_role("button", name="Start").click()
+    await expect(form.get_by_role("alert")).to_contain_text("capital letters")
+    await form.get_by_label("Model", exact=True).fill("my-model")
+    await form.get_by_role("button", name="Start").click()
+    await expect(form).to_have_count(0)
+    card = messages(page).filter(has_text="Asked by")
+    await expect(card).to_contain_text("live", timeout=15_000)
+    await card.get_by_role("button", name="Again").click()
+    await expect(form.get_by_label("Model", exact=True)).to_have_value("my-model")
+    await expect(form.get_by_label("Language")).to_have_value("tr-TR")

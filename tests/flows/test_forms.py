@@ -163,6 +163,29 @@ async def test_a_service_that_does_not_answer_leaves_fields_to_type_in(tmp_path:
         assert fields(view)["decthings.model"]["type"] == "plain_text_input"
 
 
+async def test_what_comes_late_does_not_replace_what_is_shown(tmp_path: Path) -> None:
+    """A service that answers slowly meets a form that shows another one by then: Slack's hash keeps it out."""
+    async with lab(tmp_path) as here:
+        here.refusals.add("hash_conflict")
+        here.world.services.decthings.faults.slow = 0.4
+        await here.type("/train")
+        await here.person("ada").click_in_view(await opened(here), "fill:provider", selected="decthings")
+        await here.world.slack.wait_for(lambda: "Asking" in said(view_of(here)), timeout=PATIENCE, what="the skeleton")
+        await pick(here, "sestek", "model")
+
+        def has_been_refused() -> bool:
+            return any(call.error == "hash_conflict" for call in here.world.slack.calls)
+
+        await here.world.slack.wait_for(has_been_refused, timeout=PATIENCE, what="the late update")
+        assert "sestek.model" in fields(view_of(here))
+
+
+def view_of(here: Lab, who: str = "ada") -> OpenView:
+    view = here.person(who).view
+    assert view is not None
+    return view
+
+
 # -- what was typed ---------------------------------------------------------------------------------------------------
 
 
