@@ -24,6 +24,7 @@ MOST_QUERY = 1500
 
 _MOST_ON_A_PAGE = 9000
 """Characters of a story in one message, which leaves room for its heading and its buttons."""
+_WORTH_TELLING = timedelta(seconds=1)
 _DIGEST = 12
 """Signs of a digest that tell it from every other here."""
 _SCOPES = {"here": "Here", "mine": "Mine", "all": "Everybody's"}
@@ -181,7 +182,7 @@ def _outcome(job: Job) -> Iterator[str]:
     size = job.look.notes.get("result_bytes")
     if isinstance(size, int):
         yield f"Result file: {size:,} bytes"
-    yield from _pairs("At the switch", job.switch or {})
+    yield from _pairs("Live before the switch", (job.switch or {}).get("before") or {})
     if job.look.error:
         yield foreign(job.look.error, 500)
 
@@ -195,7 +196,7 @@ def took(told: Story, now: datetime) -> str:
     """How long each part took, and all of it."""
     spent = spans(told, now)
     total = f"{_lasted(spent[Span.TOTAL])} {'in all' if told.job.has_ended else 'so far'}"
-    parts = [f"{label} {_lasted(spent[span])}" for span, label in _SPANS.items() if spent[span]]
+    parts = [f"{label} {_lasted(spent[span])}" for span, label in _SPANS.items() if spent[span] >= _WORTH_TELLING]
     return f"Took {': '.join([total, ', '.join(parts)] if parts else [total])}"
 
 
@@ -212,20 +213,16 @@ def _lasted(spent: timedelta) -> str:
 def _decision(prompt: Prompt) -> str:
     """A question: what was asked when, under which rule, and who answered what and why."""
     rule = f", rule “{foreign(prompt.rule.name, 80)}”" if prompt.rule.name else ""
-    asked = f"Asked {when(prompt.asked_at)}{rule}, digest {_digest(prompt.digest)}."
-    return f"*{HEADINGS[prompt.subject]}* {_answered(prompt)} {asked}{_votes(prompt)}"
-
-
-def _answered(prompt: Prompt) -> str:
-    if prompt.outcome is Outcome.OPEN:
-        return "Not answered yet."
-    return f"{outcome(prompt)} Closed {when(prompt.closed_at)}." if prompt.closed_at else outcome(prompt)
+    closed = f", closed {when(prompt.closed_at)}" if prompt.closed_at else ""
+    about = f"asked {when(prompt.asked_at)}{closed}{rule}, digest {_digest(prompt.digest)}{_votes(prompt)}"
+    answer = "Not answered yet." if prompt.outcome is Outcome.OPEN else outcome(prompt)
+    return f"*{HEADINGS[prompt.subject]}* {answer} ({about})"
 
 
 def _votes(prompt: Prompt) -> str:
     given = ", ".join(f"{by_vote(vote)} {when(vote.at)}" for vote in prompt.votes[:_MOST_VOTES])
     more = f", {len(prompt.votes) - _MOST_VOTES} more" if len(prompt.votes) > _MOST_VOTES else ""
-    return f" {len(prompt.votes)} of {prompt.rule.needed} approvals: {given}{more}." if given else ""
+    return f", {len(prompt.votes)} of {prompt.rule.needed} approvals: {given}{more}" if given else ""
 
 
 _MOST_VOTES = 5

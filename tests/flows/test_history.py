@@ -123,9 +123,10 @@ async def test_a_story_tells_everything(tmp_path: Path) -> None:
             *(f"digest `{one.digest[:12]}`" for one in prompts),
             "1 of 1 approvals: <@U0BORA0001>",
             "The service said last: `job_finished`",
+            "Live before the switch: version 1.0.0",
             "Result file: ",
             "Took ",
-            "in all: ",
+            "in all",
         ):
             assert part in story, part
         moves = await here.bot.deps.store.transitions(job_id)
