@@ -43,10 +43,12 @@ async def _wanted(deps: Deps, known: Mapping[str, Group]) -> list[str]:
 
 
 async def forget_members(deps: Deps, group_id: str) -> None:
-    """A group has changed: the copy is no longer good."""
-    if group_id in deps.policy.groups or group_id in await deps.store.groups([group_id]):
-        await deps.store.forget_group(group_id)
-        deps.nudge("groups")
+    """A group has changed: the copy is no longer good.
+
+    Also that of one which no rule names at this moment: it may be read just now for a rule of a moment ago.
+    """
+    await deps.store.forget_group(group_id)
+    deps.nudge("groups")
 
 
 async def _read(deps: Deps, group: Group) -> None:

@@ -501,14 +501,15 @@ async def test_an_invitation_frees_what_was_held(tmp_path: Path) -> None:
 
 
 async def test_a_changed_group_is_forgotten(here: Edge) -> None:
-    """Who was taken out of a group must not approve by an old copy of it."""
+    """Who was taken out of a group must not approve by an old copy of it, nor by one that is being read just now."""
     members = frozenset({BORA})
     await here.store.save_group(Group(id="S0MLOPS001", members=members, read_at=here.time.now()))
     for group in ("S0MLOPS001", "S0UNKNOWN1"):
         response = await here.dispatch(event(type="subteam_members_changed", subteam_id=group), "json")
         assert response.status == 200
     kept = await here.store.groups(["S0MLOPS001", "S0UNKNOWN1"])
-    assert {name: group.read_at for name, group in kept.items()} == {"S0MLOPS001": None}
+    assert {name: group.read_at for name, group in kept.items()} == {"S0MLOPS001": None, "S0UNKNOWN1": None}
+    assert [group.changes for group in kept.values()] == [1, 1]
 
 
 async def test_an_event_that_could_not_be_kept_comes_again(here: Edge) -> None:

@@ -17,7 +17,7 @@ from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.jobs import Event, JobState
 from bot.domain.policy import Act, Reasons, Rule
 from bot.ports import Click
-from bot.usecases.decide import CHANGED, TRIES
+from bot.usecases.decide import TRIES
 from tests.races.stage import ADA, MODEL, PROVIDER, Journal, Stage
 from tests.races.turns import ACTOR
 
@@ -218,7 +218,8 @@ class Model(Journal):
         new = [vote.actor for vote in prompt.votes[len(before.votes) :]]
         who = prompt.actor or (new[0] if new else None)
         waiting = [one for one in self.waiting.values() if one.click.prompt_id == prompt.id]
-        mine = [one for one in waiting if one.click.actor == who or prompt.reason == CHANGED]
+        is_found_outdated = who is None and ACTOR.get() == "tick groups"
+        mine = [one for one in waiting if one.click.actor == who or is_found_outdated]
         return mine[0] if mine else None
 
     def _overtake(self, prompt_id: str, author: Press | None) -> None:
@@ -248,8 +249,12 @@ class Model(Journal):
             case Outcome.WITHDRAWN if prompt.answer is Answer.WITHDRAW:
                 self._answered(prompt, author)
             case Outcome.WITHDRAWN if author is not None:
-                author.wrote.append("afresh")
-                if "outdated" not in author.was:
+                # Which of several clicks that waited found it outdated cannot be seen.
+                waiting = [one for one in self.waiting.values() if one.click.prompt_id == prompt.id]
+                authors = waiting if author in waiting else [author]
+                for one in authors:
+                    one.wrote.append("afresh")
+                if not any("outdated" in one.was for one in authors):
                     self.wrong.append(f"{prompt.id} was asked afresh, and nothing had changed")
 
     def _answered(self, prompt: Prompt, author: Press | None) -> None:
