@@ -13,11 +13,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.changes import NOTHING, Say
-from bot.domain.requests import TrainRequest, digest
+from bot.domain.requests import Actor, TrainRequest, digest
 from bot.errors import DataError, RefusedError, UsageError
 from bot.ports import Answered, Asked, Deps, Provider
 from bot.usecases.choices import Offers, again, read_offers
 from bot.usecases.decide import UNKNOWN_PROMPT
+from bot.usecases.home import answer_at_home
 from bot.usecases.moves import tell_person
 from bot.usecases.request import request_training
 from handlers.actions import require_job
@@ -33,6 +34,7 @@ from handlers.views.training_forms import MOST_METADATA, PROVIDER, block_of, ske
 
 log = logging.getLogger(__name__)
 
+TOO_LATE = "Slack did not open the form in time."
 NOT_THERE = "The fields of this service are not there yet. Wait a moment, or choose it once more."
 
 
@@ -41,6 +43,7 @@ class Opening:
     """A form that is to be opened. `button` is pressed to try once more."""
 
     trigger_id: str
+    actor: Actor
     state: FormState
     draft: Draft = field(default_factory=Draft)
     says: str = ""
@@ -55,7 +58,9 @@ async def answer_train_or_open(deps: Deps, client: AsyncWebClient, payload: Comm
     if payload.typed.strip() or not deps.providers.configured():
         return await answer_train(deps, payload)
     state = FormState(channel=payload.channel_id, url=payload.response_url)
-    _spawn(deps, client, Opening(trigger_id=payload.trigger_id, state=state, button=_form_button("")))
+    _spawn(
+        deps, client, Opening(trigger_id=payload.trigger_id, actor=payload.actor, state=state, button=_form_button(""))
+    )
     return NOTHING
 
 
@@ -119,7 +124,9 @@ async def _open_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload
 def _opening(payload: ActionPayload, draft: Draft, button: Mapping[str, str], says: str = "") -> Opening:
     channel = payload.channel.id if payload.channel else payload.actor.user
     state = FormState(channel=channel, url=payload.response_url)
-    return Opening(trigger_id=payload.trigger_id, state=state, draft=draft, says=says, button=button)
+    return Opening(
+        trigger_id=payload.trigger_id, actor=payload.actor, state=state, draft=draft, says=says, button=button
+    )
 
 
 def _spawn(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
@@ -152,8 +159,10 @@ def _waiting(deps: Deps, state: FormState, draft: Draft, *, says: str = "") -> B
 async def _offer_the_button_again(deps: Deps, opening: Opening) -> None:
     """A fresh button, seen only by who pressed, brings a fresh trigger."""
     if not opening.state.url:
+        # The button of the Home tab stands there still.
+        await answer_at_home(deps, opening.actor, Say(text=TOO_LATE), is_shut=False)
         return
-    body = {"text": "Slack did not open the form in time. Please press once more:", "buttons": [dict(opening.button)]}
+    body = {"text": f"{TOO_LATE} Please press once more:", "buttons": [dict(opening.button)]}
     await deps.store.tell([tell_person(deps, opening.state.url, body)])
     deps.nudge("deliver")
 

@@ -12,6 +12,7 @@ from itertools import takewhile
 from bot.domain.approvals import Answer, named_group
 from bot.domain.contents import Entry, HomePage, Waiting
 from bot.domain.jobs import Job
+from handlers.ids import Action, action_id
 from handlers.views import blocks
 from handlers.views.blocks import Block
 from handlers.views.cards import card_button
@@ -45,7 +46,8 @@ class _Part:
 
 def home(page: HomePage) -> Block:
     """The whole view."""
-    shown = [*_said(page), *(block for part in _parts(page) for block in _blocks(part))]
+    start = [] if page.is_shut else [_start()]
+    shown = [*_said(page), *start, *(block for part in _parts(page) for block in _blocks(part))]
     return {"type": "home", "blocks": shown or [blocks.section(_OFFLINE)]}
 
 
@@ -53,6 +55,10 @@ def plain_home(page: HomePage) -> Block:
     """The last resort where Slack does not take the view: the answer to the last press, and where else to look."""
     said = [blocks.section(page.said.text)] if page.said and page.said.text else []
     return {"type": "home", "blocks": [*said, blocks.section(_ELSEWHERE)]}
+
+
+def _start() -> Block:
+    return blocks.buttons([blocks.button("Start a training", action_id(Action.FORM, "home"), "", style="primary")])
 
 
 def mark_of(view: Block) -> str:

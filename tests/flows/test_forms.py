@@ -360,3 +360,22 @@ async def test_long_names_in_korean_stay_within_slacks_limits(tmp_path: Path) ->
         view = await pick(here, "sestek", "data")
         assert len(offered(view, "sestek.data")) == 100
         assert "sestek.data.typed" in fields(view)
+
+
+async def test_the_home_tab_opens_the_form(tmp_path: Path) -> None:
+    """Whoever starts there gets the card into the direct message; where Slack is late, the tab says so."""
+    async with lab(tmp_path) as here:
+        here.refusals.add("expired_trigger_id")
+        ada, slack = here.person("ada"), here.world.slack
+        await ada.open_home()
+        homes = slack.lab.views.homes
+        await slack.wait_for(lambda: "Start a training" in str(homes.get(ada.id)), timeout=PATIENCE, what="the tab")
+        slack.lab.faults.switch("fail", {"method": "views.open", "error": "expired_trigger_id"})
+        await ada.click_in_view(homes[ada.id], "form:home")
+        await slack.wait_for(lambda: "in time" in str(homes[ada.id].view), timeout=PATIENCE, what="the sentence")
+        await ada.click_in_view(homes[ada.id], "form:home")
+        view = await pick(here, "sestek", "model")
+        outcome = await send(here, view, model="my-model", language="en-US")
+        assert outcome.ok, outcome
+        await here.all_ended()
+        assert any("my-model" in shown(one) for one in here.cards(ada.dm().id))

@@ -122,8 +122,8 @@ def test_buttons_stand_with_their_training(count: int) -> None:
     view = home(HomePage(mine=entries(JobState.RUNNING, "m", 1, count), mine_count=1))
     found = [block.get("accessory") or block for block in view["blocks"] if block["type"] in ("section", "actions")]
     pressable = [one for block in found for one in [block, *block.get("elements", [])] if one.get("type") == "button"]
-    assert [one["text"]["text"] for one in pressable] == [one.label for one in BUTTONS[:count]]
-    assert all("confirm" in one for one in pressable[:1])
+    assert [one["text"]["text"] for one in pressable] == ["Start a training", *(one.label for one in BUTTONS[:count])]
+    assert all("confirm" in one for one in pressable[1:2])
 
 
 def test_no_state_is_told_by_its_sign_alone() -> None:
