@@ -269,6 +269,10 @@ async def test_all_that_was_answered_was_taken(here: Edge) -> None:
         for value in VALUES:
             await here.dispatch(here.click(action.value, value))
     await here.run()
-    assert all(call.ok for call in here.slack.calls if call.method != "views.open"), here.slack.calls
+    # A form that gave way to the next one is not there any more when what it offers has come.
+    refused = [
+        one for one in here.slack.calls if not one.ok and (one.method, one.error) != ("views.update", "not_found")
+    ]
+    assert [one for one in refused if one.method != "views.open"] == []
     assert all(is_readable(sign) or sign == "\n" for one in here.told(ADA) for sign in one.text)
     assert len(here.told(ADA)) > len(VALUES)
