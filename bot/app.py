@@ -41,7 +41,7 @@ from bot.usecases.recover import recover
 from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
-from handlers.messenger import SlackMessenger
+from handlers.messenger import SlackMessenger, code_of
 from handlers.origins import Doorkeeper, Installation
 from handlers.sockets import Patience, Sockets
 from handlers.uploads import Transport
@@ -71,7 +71,7 @@ TRANSPORT = Transport(
     upload_timeout=aiohttp.ClientTimeout(total=150, connect=10),
 )
 SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
-ASK_AGAIN_AFTER = 5.0
+ASK_AGAIN_AFTER = 2.0
 """Seconds between two questions to Slack who the bot is."""
 _LONGEST_STAMP = 20
 MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
@@ -217,7 +217,8 @@ def _as_dict(data: dict[str, Any] | bytes) -> dict[str, Any]:
 
 
 def _code(error: Exception) -> str:
-    return str(error.response.get("error", "")) if isinstance(error, SlackApiError) else type(error).__name__
+    """What went wrong, in a word. Of an answer that could not be read, the SDK hands on whatever it has."""
+    return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.settings import Settings, variable
 from handlers.ids import SCOPES
+from handlers.messenger import code_of
 from storage.sqlite import is_sound, sqlite_version
 
 MOST_MESSAGES = 1000
@@ -123,7 +124,7 @@ async def _slack(settings: Settings) -> Finding:
         async with slack_client(settings) as client:
             response = await client.auth_test()
     except SLACK_FAILURES as error:
-        code = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+        code = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
         return Finding(what="Slack", says=f"auth.test failed: {code}", is_bad=True)
     headers = {key.lower(): value for key, value in response.headers.items()}
     granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",")}

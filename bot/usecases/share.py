@@ -14,7 +14,7 @@ from bot.domain.approvals import Outcome, Subject
 from bot.domain.changes import Notice, NoticeKind
 from bot.domain.jobs import Job
 from bot.domain.text import code
-from bot.errors import MessengerError
+from bot.errors import MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
 from bot.usecases.former import result_key
 from bot.usecases.moves import card_key, prompt_key, redraw
@@ -89,8 +89,11 @@ def _measure(path: Path) -> tuple[int, str]:
     try:
         with path.open("rb") as file:
             return path.stat().st_size, ".zip" if file.read(4) == _ZIP else ".bin"
-    except OSError:
-        raise MessengerError("The kept file cannot be read.", code="file_gone") from None
+    except FileNotFoundError:
+        raise MessengerError("The kept file is gone.", code="file_gone") from None
+    except OSError as error:
+        # Out of descriptors, or a disk that is away for a moment: the file is still there.
+        raise MessengerBusyError(f"The kept file cannot be read now ({error.strerror}).", retry_after=5) from None
 
 
 async def give_up(deps: Deps, notice: Notice, error: MessengerError) -> None:

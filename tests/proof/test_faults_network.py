@@ -80,6 +80,7 @@ SHORT = (
     Cell(story=STORY["reject"], side=Side.SLACK, fault=LATE),
     Cell(story=STORY["deepopinion"], side=Side.SLACK, fault=BUSY, only=POSTS + " card"),
     Cell(story=STORY["decthings"], side=Side.SLACK, fault=TORN, only=POSTS + " prompt"),
+    Cell(story=STORY["deepopinion"], side=Side.SLACK, fault=TORN, only="auth.test"),
     Cell(story=STORY["decthings"], fault=RESET_REPLY, only="train|launch"),
     Cell(story=STORY["sestek"], fault=RESET, only=TRAIN),
     Cell(story=STORY["sony, seen"], fault=BROKEN, only=SWITCH),
