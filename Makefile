@@ -3,7 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PATHS := bot handlers storage sandbox tests bench
-PYTEST_ARGS ?= -n 4 --dist worksteal
+PYTEST_ARGS ?= -n 6 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test proof mutants fuzz bench lint format types contracts check docs lock audit clean

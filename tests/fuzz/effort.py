@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 
-TIMES_MORE = 6
+TIMES_MORE = 12
+FEWEST = 5
 T = TypeVar("T", bound=Callable[..., Any])
 
 
@@ -15,10 +16,11 @@ def is_proof() -> bool:
 
 
 def effort(examples: int) -> Callable[[T], T]:
-    """So many inputs. With every change they are the same ones, so that a change fails by its own fault; a proof takes
-    others each time, TIMES_MORE of them."""
+    """So many inputs, halved with every change. There they are the same ones each time, so that a change fails by its
+    own fault; a proof takes others, TIMES_MORE of them."""
+    few = max(FEWEST, examples // 2)
     return settings(
-        max_examples=examples * TIMES_MORE if is_proof() else examples,
+        max_examples=few * TIMES_MORE if is_proof() else few,
         derandomize=not is_proof(),
         database=None,
         deadline=None,
