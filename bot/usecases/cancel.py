@@ -52,7 +52,8 @@ async def _ask_to_cancel(deps: Deps, job: Job, actor: Actor) -> Say:
     if any(one.subject is Subject.CANCEL and one.outcome is Outcome.OPEN for one in prompts):
         return Say(text="The approvers have been asked already whether it may be cancelled.")
     asked = await ask_gate(deps, job, Subject.CANCEL, asker=actor)
-    change = replace(note(deps, job, look=job.look, opens=[asked]), asks_once=True)
+    # Due now: the time that was read may be the lease of a look that is over by the time this is written.
+    change = replace(note(deps, job, look=job.look, opens=[asked], act_at=deps.now()), asks_once=True)
     return await _write(deps, change, "The approvers are asked whether it may be cancelled.")
 
 
