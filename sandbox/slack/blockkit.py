@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
+from sandbox.slack import charts
 from sandbox.slack.checks import (
     Check,
     Findings,
@@ -379,12 +380,7 @@ def _data_table() -> Check:
 
 
 def _chart() -> Check:
-    """docs.slack.dev/reference/block-kit/blocks/data-visualization-block: one to six segments or series."""
-    parts = listing(anything, 6, 1)
-    plotted = record({"series": parts, "axis_config": anything}, ("series", "axis_config"))
-    kinds: dict[str, Check] = {"pie": record({"segments": parts}, ("segments",))}
-    kinds.update(dict.fromkeys(("bar", "area", "line"), plotted))
-    return _block("title", "chart", title=string(50), chart=by_type(kinds))
+    return _block("title", "chart", title=string(charts.MOST_TITLE, 1), chart=charts.chart())
 
 
 def _card() -> Check:

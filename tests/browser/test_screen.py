@@ -54,6 +54,8 @@ async def test_mrkdwn_reads_as_in_slack(page: Page) -> None:
 def everything() -> list[dict[str, Any]]:
     runs = [{"type": "text", "text": "rich ", "style": {"bold": True}}, {"type": "emoji", "name": "rocket"}]
     cells = [[{"type": "raw_text", "text": "Job"}], [{"type": "raw_text", "text": "k7m2"}]]
+    points = [{"label": "one", "value": 1}, {"label": "two", "value": 3}]
+    plotted = {"series": [{"name": "f1", "data": points}], "axis_config": {"categories": ["one", "two"]}}
     image = {"type": "image", "image_url": "https://example.com/logo.png", "alt_text": "a logo elsewhere"}
     return [
         {"type": "header", "text": plain("Head :rocket:")},
@@ -62,6 +64,8 @@ def everything() -> list[dict[str, Any]]:
         {"type": "divider"},
         {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": runs}]},
         {"type": "table", "rows": cells},
+        {"type": "data_visualization", "title": "Scores", "chart": {"type": "line", **plotted}},
+        {"type": "data_visualization", "title": "Labels", "chart": {"type": "pie", "segments": points}},
         {"type": "markdown", "text": "# unknown here"},
     ]
 
@@ -75,6 +79,9 @@ async def test_block_kit_is_drawn_and_what_is_not_supported_says_so(page: Page, 
         await expect(row.get_by_text("a logo elsewhere")).to_be_visible()
         await expect(row.get_by_role("columnheader", name="Job")).to_be_visible()
         await expect(row.get_by_role("cell", name="k7m2")).to_be_visible()
+        await expect(row.get_by_role("img", name="Scores. line chart. f1: one 1, two 3")).to_be_visible()
+        await expect(row.get_by_role("img", name="Labels. pie chart. one 1 (25 %), two 3 (75 %)")).to_be_visible()
+        await expect(row.get_by_role("listitem").filter(has_text="two 75 %")).to_be_visible()
         await expect(row.get_by_text("rich")).to_have_css("font-weight", "900")
         await expect(row.get_by_text("unsupported block markdown")).to_be_visible()
         await bot.client.chat_update(channel=TRAININGS, ts=world.slack.messages(TRAININGS)[0].ts, text="plain now")

@@ -2,6 +2,7 @@
 // A scene is {names, blocks, text(object), state(block, element) -> {isBusy}, errors?}; elements carry their place (data-block, data-element), so
 // that one listener further up finds what was pressed in the message as it is then.
 
+import { renderChart } from './charts.js';
 import { el } from './dom.js';
 import { renderElement } from './elements.js';
 import { withEmoji } from './emoji.js';
@@ -23,6 +24,7 @@ const BLOCKS = {
   section: renderSection,
   table: renderTable,
   data_table: renderTable,
+  data_visualization: renderChart,
 };
 
 export function renderBlocks(blocks, scene) {
