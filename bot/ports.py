@@ -16,6 +16,7 @@ from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
 from bot.domain.pace import Pace
+from bot.domain.people import Person
 from bot.domain.policy import Act, Policy
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import ProviderError
@@ -382,6 +383,11 @@ class Store(Protocol):
     async def forget_group(self, id_: str) -> None:
         """The group has changed: the copy of its members is no longer good, nor what is being read of it now."""
 
+    async def person(self, user: str) -> Person | None:
+        """What was kept of somebody."""
+
+    async def keep_person(self, person: Person) -> None: ...
+
     async def health(self) -> Mapping[str, ServiceHealth]: ...
 
     async def save_health(self, health: ServiceHealth, notices: Sequence[Notice]) -> None: ...
@@ -512,6 +518,9 @@ class Messenger(Protocol):
 
     async def members(self, group: str) -> frozenset[str]:
         """The people in a user group (S…) or in a channel (C…, G…)."""
+
+    async def person(self, user: str) -> Person:
+        """Somebody's time zone, as Slack calls it, and whether they have left the workspace."""
 
 
 class Files(Protocol):

@@ -98,6 +98,7 @@ METHODS = (
     "files.getUploadURLExternal",
     "files.info",
     "usergroups.users.list",
+    "users.info",
     "views.open",
     "views.publish",
     "views.update",
@@ -117,5 +118,6 @@ SCOPES: Mapping[str, str] = {
     "files:write": "puts the file that a training left into the conversation of its card",
     "files:read": "looks whether such a file was shared, where Slack's answer was lost, before sharing it again",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
+    "users:read": "reads the time zone in which somebody plans, and whether they have left the workspace",
 }
 """The bot's scopes, each with its reason. Posting without an invitation and joining by itself are not among them."""

@@ -23,6 +23,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.changes import Say
 from bot.domain.contents import Content, HomePage
+from bot.domain.people import Person
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
 from handlers.ids import NOTICE
@@ -260,6 +261,15 @@ class SlackMessenger:
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return found
+
+    async def person(self, user: str) -> Person:
+        # Nobody waits for an operator here: without the scope there is no time zone.
+        told = await self._call(
+            ("users.info", ""), lambda: self._client.users_info(user=user), refusals=frozenset({"missing_scope"})
+        )
+        account = _read(told, "user", dict)
+        zone = account.get("tz")
+        return Person(id=user, zone=zone if isinstance(zone, str) else "", has_left=account.get("deleted") is True)
 
     async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
         """Send with blocks; where Slack does not take these, as plain text: the last resort before it is dropped."""

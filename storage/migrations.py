@@ -62,6 +62,12 @@ def m006_changes_of_groups(db: Database) -> None:
     db.execute("ALTER TABLE groups ADD COLUMN changes INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m007_people(db: Database) -> None:
+    """What Slack tells of somebody: the time zone."""
+    db.execute("CREATE TABLE people (id TEXT PRIMARY KEY, person TEXT NOT NULL)")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

@@ -13,6 +13,7 @@ from bot.domain.approvals import Group, Prompt
 from bot.domain.changes import Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import Event, Job, JobState, Look, Transition
+from bot.domain.people import Person
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
@@ -29,6 +30,7 @@ CLICK = TypeAdapter(Click)
 HEALTH = TypeAdapter(ServiceHealth)
 INQUIRY = TypeAdapter(Inquiry)
 VISIT = TypeAdapter(Visit)
+PERSON = TypeAdapter(Person)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
@@ -246,6 +248,15 @@ def visit_row(visit: Visit) -> dict[str, Any]:
 def to_visit(row: Row) -> Visit:
     with _reading(f"The Home tab of {row['user']}", row):
         return VISIT.validate_json(row["visit"])
+
+
+def person_row(person: Person) -> dict[str, Any]:
+    return {"id": person.id, "person": dump(PERSON, person)}
+
+
+def to_person(row: Row) -> Person:
+    with _reading(f"What is kept of {row['id']}", row):
+        return PERSON.validate_json(row["person"])
 
 
 def health_row(health: ServiceHealth) -> dict[str, Any]:

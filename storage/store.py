@@ -14,6 +14,7 @@ from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState, Transition
+from bot.domain.people import Person
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
 from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Overview, Undelivered, Visit, Work
@@ -30,6 +31,7 @@ from storage.rows import (
     job_row,
     looked_columns,
     moved_columns,
+    person_row,
     prompt_row,
     readable,
     to_asked,
@@ -39,6 +41,7 @@ from storage.rows import (
     to_inquiry,
     to_job,
     to_ms,
+    to_person,
     to_prompt,
     to_transition,
     to_wish,
@@ -233,6 +236,13 @@ class SqliteStore:
         await self._write(lambda db: db.execute(sql, {"id": id_}))
 
     # -- services ----------------------------------------------------------------------------------------------------
+
+    async def person(self, user: str) -> Person | None:
+        row = await self._read(lambda db: first(db, "SELECT * FROM people WHERE id = :id", {"id": user}))
+        return to_person(row) if row else None
+
+    async def keep_person(self, person: Person) -> None:
+        await self._write(lambda db: put(db, "people", person_row(person)))
 
     async def health(self) -> Mapping[str, ServiceHealth]:
         found = await self._read(lambda db: rows(db, "SELECT * FROM health"))

@@ -32,9 +32,31 @@ def app() -> App:
 def _users() -> list[User]:
     return [
         User(id="U0ADA00001", name="ada", real_name="Ada Yılmaz", title="Data scientist", color="#4a154b"),
-        User(id="U0BORA0001", name="bora", real_name="Bora Kim", title="ML engineer, approves", color="#1264a3"),
-        User(id="U0CHIE0001", name="chie", real_name="Chie Tanaka", title="Product owner, approves", color="#2bac76"),
-        User(id="U0DAN00001", name="dan", real_name="Dan Weber", title="Guest", color="#cd7b00", guest=True),
+        User(
+            id="U0BORA0001",
+            name="bora",
+            real_name="Bora Kim",
+            title="ML engineer, approves",
+            color="#1264a3",
+            zone="Asia/Seoul",
+        ),
+        User(
+            id="U0CHIE0001",
+            name="chie",
+            real_name="Chie Tanaka",
+            title="Product owner, approves",
+            color="#2bac76",
+            zone="Asia/Tokyo",
+        ),
+        User(
+            id="U0DAN00001",
+            name="dan",
+            real_name="Dan Weber",
+            title="Guest",
+            color="#cd7b00",
+            guest=True,
+            zone="Europe/Berlin",
+        ),
     ]
 
 

@@ -5,7 +5,9 @@ The keys are those that Slack's own Java SDK records in its samples (json-logs/s
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sandbox.slack.views import OpenView
 from sandbox.slack.wire import JSON, without_nothing
@@ -28,7 +30,10 @@ def user(workspace: Workspace, person: User) -> JSON:
         "display_name_normalized": person.name,
         "team": workspace.team.id,
     }
-    return {**_account(workspace, person.id, person.name, profile), "is_restricted": person.guest, "is_bot": False}
+    return {**_account(workspace, person.id, person.name, profile), "is_restricted": person.guest, "is_bot": False} | {
+        "deleted": person.has_left,
+        **_zone(workspace, person.zone),
+    }
 
 
 def bot_user(workspace: Workspace) -> JSON:
@@ -53,9 +58,7 @@ def _account(workspace: Workspace, user_id: str, name: str, profile: JSON) -> JS
         "deleted": False,
         "color": "4a154b",
         "real_name": profile["real_name"],
-        "tz": "Europe/Istanbul",
-        "tz_label": "Türkiye Time",
-        "tz_offset": 10800,
+        **_zone(workspace, "Europe/Istanbul"),
         "profile": profile,
         "is_admin": False,
         "is_owner": False,
@@ -64,6 +67,12 @@ def _account(workspace: Workspace, user_id: str, name: str, profile: JSON) -> JS
         "is_app_user": False,
         "updated": CREATED,
     }
+
+
+def _zone(workspace: Workspace, name: str) -> JSON:
+    now = datetime.fromtimestamp(workspace.clock.time(), ZoneInfo(name))
+    offset = now.utcoffset() or timedelta()
+    return {"tz": name, "tz_label": name.replace("_", " "), "tz_offset": int(offset.total_seconds())}
 
 
 def usergroup(workspace: Workspace, group: UserGroup, *, with_users: bool, with_count: bool) -> JSON:

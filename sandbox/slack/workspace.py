@@ -45,6 +45,8 @@ class User:
     title: str
     color: str
     guest: bool = False
+    zone: str = "Europe/Istanbul"
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

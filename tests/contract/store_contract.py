@@ -16,6 +16,7 @@ from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import OVERTAKEN, Amendment, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.people import Person
 from bot.domain.requests import Actor, Payload, Plan
 from bot.ports import DUE_IN, Answered, Asked, Caps, JobFilter, Store, Work
 from tests.contract.samples import (
@@ -1122,6 +1123,14 @@ class Known:
         now = (await store.groups(["S0OPS"]))["S0OPS"]
         assert await store.save_group(replace(now, members=frozenset({"U0BORA"}), read_at=NOW))
         assert (await store.groups(["S0OPS"]))["S0OPS"].members == {"U0BORA"}
+
+    async def test_a_person_is_kept_as_last_read(self, store: Store) -> None:
+        """The time zone is asked for once a day, not with every sentence."""
+        ada = Person(id=ADA.user, zone="Europe/Istanbul", read_at=NOW)
+        assert await store.person(ADA.user) is None
+        await store.keep_person(ada)
+        await store.keep_person(replace(ada, has_left=True))
+        assert await store.person(ADA.user) == replace(ada, has_left=True)
 
     async def test_a_touch_is_a_write_that_nothing_shows(self, store: Store) -> None:
         """It is asked for again and again, and leaves no group, no job and no message."""

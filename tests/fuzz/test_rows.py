@@ -15,6 +15,7 @@ from bot.domain.approvals import Group
 from bot.domain.audit import AuditKind, Record, seal
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import JobState, Look, Phase, RemoteStatus
+from bot.domain.people import Person
 from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
@@ -66,6 +67,7 @@ READERS: Mapping[str, tuple[Row, Callable[[Row], object]]] = {
     "click": (rows.click_row(a_click()), rows.to_click),
     "inquiry": (rows.inquiry_row(an_inquiry()), rows.to_inquiry),
     "health": (rows.health_row(ServiceHealth(name="sony")), rows.to_health),
+    "person": (rows.person_row(Person(id="U0ADA", zone="Asia/Seoul", read_at=NOW)), rows.to_person),
     "notice": (rows.notice_row(a_notice("k", body={"text": "x"})), rows.to_notice),
     "group": (rows.group_row(Group(id="S0OPS", members=frozenset({"U0BORA"}))), rows.to_group),
     "audit": ({name: getattr(DENIED, name) for name in audit.COLUMNS}, audit.to_entry),

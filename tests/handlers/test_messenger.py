@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.app import TRANSPORT
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Note
+from bot.domain.people import Person
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from handlers.ids import NOTICE
 from handlers.messenger import SlackMessenger
@@ -357,6 +358,25 @@ async def test_people_and_groups(line: Line) -> None:
         await line.messenger.members("S0NOBODY01")
 
 
+async def test_where_somebody_is(line: Line) -> None:
+    """The time zone that Slack has of a person, and whether the account is one of the past."""
+    users, bora = line.slack.workspace.users, samples.BORA.user
+    assert await line.messenger.person(bora) == Person(id=bora, zone="Asia/Seoul")
+    users[bora] = replace(users[bora], has_left=True)
+    assert (await line.messenger.person(bora)).has_left
+    with pytest.raises(MessengerError):
+        await line.messenger.person("U0NOBODY01")
+
+
+async def test_without_the_scope_nobody_is_waited_for(stage: tuple[Scripted, SlackMessenger]) -> None:
+    """An app that was installed before may not read time zones: that is known at once."""
+    service, messenger = stage
+    service.on("GET", "/api/users.info", says({"ok": False, "error": "missing_scope"}))
+    with pytest.raises(MessengerError) as refused:
+        await messenger.person(samples.ADA.user)
+    assert not isinstance(refused.value, MessengerBusyError)
+
+
 async def test_everybody_in_a_channel_however_many(line: Line) -> None:
     """The members of a channel are read page by page, to the last."""
     channels = line.slack.workspace.channels
@@ -459,7 +479,7 @@ async def test_an_unreadable_answer_ends_no_tick(stage: tuple[Scripted, SlackMes
     service, messenger = stage
     for method in ("chat.update", "conversations.open"):
         service.on("POST", f"/api/{method}", NO_ANSWERS[case])
-    for method in ("conversations.history", "usergroups.users.list"):
+    for method in ("conversations.history", "usergroups.users.list", "users.info"):
         service.on("GET", f"/api/{method}", NO_ANSWERS[case])
     if case not in ("no model", "ok with another ts"):
         with pytest.raises(MessengerBusyError):
@@ -468,6 +488,8 @@ async def test_an_unreadable_answer_ends_no_tick(stage: tuple[Scripted, SlackMes
         await messenger.open_dm(samples.ADA.user)
     with pytest.raises(MessengerError):
         await messenger.members("S0MLOPS001")
+    with pytest.raises(MessengerError):
+        await messenger.person(samples.ADA.user)
     with pytest.raises(AmbiguousSendError):
         await messenger.find(TRAININGS, "n1", since=datetime.now(UTC), thread_ts=None)
 

@@ -1,0 +1,32 @@
+"""What is known of somebody in the workspace beyond the id."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+UTC_ZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody as Slack tells of them. `zone` is a name of the time zone database, "" where Slack tells none that is
+    known here; `has_left`: the account is deactivated."""
+
+    id: str
+    zone: str = ""
+    has_left: bool = False
+    read_at: datetime | None = None
+
+
+def zone_called(name: str) -> tzinfo:
+    """The time zone of that name; UTC where there is none."""
+    return ZoneInfo(name if is_zone(name) else UTC_ZONE)
+
+
+def is_zone(name: str) -> bool:
+    """Is this a time zone that is known here?"""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
