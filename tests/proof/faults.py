@@ -323,8 +323,9 @@ def _is_refused(cell: Cell, world: Stage) -> bool:
 
 
 def _written(world: Stage) -> str:
-    """What the bot has written down about its trainings."""
-    return str(world.kept.rows("SELECT * FROM jobs")) + str(world.kept.rows("SELECT * FROM transitions"))
+    """What the bot has written down about its trainings, sign for sign."""
+    rows = [*world.kept.rows("SELECT * FROM jobs"), *world.kept.rows("SELECT * FROM transitions")]
+    return "\n".join(str(value) for row in rows for value in row.values())
 
 
 async def _set_the_clock(world: Stage) -> None:
