@@ -5,6 +5,7 @@ ml-text-classification-check-training-inference-status. The shapes of errors are
 OpenIddict, on which the service is built; its pages show none.
 """
 
+import asyncio
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -218,15 +219,13 @@ class Sestek(Service):
 
     async def _train(self, request: web.Request) -> web.Response:
         self._check_token(request)
-        try:
-            parts = read_parts(request, await request.read())
-        except MalformedFormError as error:
-            raise Refused(_abp_error(400, str(error))) from error
-        experiment = self._accept(_check_form(parts))
+        # A thread reads it: a large file would keep everybody else in this process waiting.
+        form, rows = await asyncio.to_thread(_read_form, request, await request.read())
+        experiment = self._accept(form, rows)
         self.starts.append(Entry(at=self.clock.now(), id=experiment.id, model=experiment.model))
         return json_reply(_experiment_object(experiment))
 
-    def _accept(self, form: dict[str, Part]) -> Experiment:
+    def _accept(self, form: dict[str, Part], rows: int) -> Experiment:
         model = form["modelId"].text
         former = self.experiments.get(model)
         if former and not former.course.is_over():
@@ -239,7 +238,7 @@ class Sestek(Service):
             model=model,
             product=form["productName"].text,
             language=form["languageCode"].text,
-            rows=_count_rows(form["dataFile"].content),
+            rows=rows,
             course=Course(clock=self.clock, seconds=self.training_seconds, stages=STAGES),
         )
         return self.experiments[model]
@@ -278,6 +277,15 @@ def _invalid(member: str, message: str) -> Refused:
     return Refused(_abp_error(400, "Your request is not valid!", details=message, validationErrors=errors))
 
 
+def _read_form(request: web.Request, body: bytes) -> tuple[dict[str, Part], int]:
+    """The fields, and the rows of the data file. Raises Refused."""
+    try:
+        form = _check_form(read_parts(request, body))
+    except MalformedFormError as error:
+        raise Refused(_abp_error(400, str(error))) from error
+    return form, _count_rows(form["dataFile"].content)
+
+
 def _check_form(parts: list[Part]) -> dict[str, Part]:
     form = {part.name: part for part in parts}
     for name in FIELDS:
@@ -300,7 +308,6 @@ def _check_values(form: dict[str, Part]) -> None:
         raise _invalid("dataSchema", "The dataSchema of a text classification is utterance.")
     if form["dataFile"].filename is None:
         raise _invalid("dataFile", "dataFile is not a file.")
-    _count_rows(form["dataFile"].content)
 
 
 def _count_rows(content: bytes) -> int:
