@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.changes import Button, Say
 from bot.domain.requests import TrainRequest
-from bot.domain.text import code
+from bot.domain.text import code, readable
 from bot.errors import DataError, UsageError
 from bot.ports import Answered, Asked, Deps
 from bot.usecases.request import request_training
@@ -40,7 +40,12 @@ async def answer_train(deps: Deps, payload: CommandPayload) -> Say | Message:
 def _with_form(payload: CommandPayload, error: Exception) -> Say:
     """What is wrong, which quotes what was typed, and the form with the rest of it."""
     said = clipped(literal(str(error)), MOST_IN_AN_ANSWER)
-    return Say(text=said, buttons=(Button(label="Open the form", action=Action.FORM, value=payload.typed),))
+    return Say(text=said, buttons=(form_button(payload.typed),))
+
+
+def form_button(typed: str) -> Button:
+    """Opens the form with what was typed, without the signs for which a command is refused: it would show them."""
+    return Button(label="Open the form", action=Action.FORM, value=readable(typed))
 
 
 def _help(deps: Deps, words: Sequence[Word]) -> Message:

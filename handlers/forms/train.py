@@ -22,7 +22,7 @@ from bot.usecases.home import answer_at_home
 from bot.usecases.moves import tell_person
 from bot.usecases.request import request_training
 from handlers.actions import require_job
-from handlers.commands.train import answer_train, tell_request
+from handlers.commands.train import answer_train, form_button, tell_request
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
 from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
@@ -65,7 +65,9 @@ async def answer_train_or_open(deps: Deps, client: AsyncWebClient, payload: Comm
 
 
 def _form_button(typed: str) -> Mapping[str, str]:
-    return {"label": "Open the form", "action": Action.FORM.value, "value": typed if len(typed) <= MOST_VALUE else ""}
+    button = form_button(typed)
+    value = button.value if len(button.value) <= MOST_VALUE else ""
+    return {"label": button.label, "action": button.action, "value": value}
 
 
 async def _open_typed(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:

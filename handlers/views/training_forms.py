@@ -7,7 +7,7 @@ Limits: https://docs.slack.dev/reference/block-kit/block-elements/select-menu-el
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.arguments import Argument, Choice, Family, Kind
-from bot.domain.text import code
+from bot.domain.text import code, readable
 from bot.ports import Provider
 from bot.usecases.choices import Offers
 from handlers.ids import Action, Callback, action_id
@@ -157,7 +157,8 @@ def _option(choice: Choice) -> Block:
 def _text(text: str, *, is_multiline: bool = False) -> Block:
     element: Block = {"type": "plain_text_input", "action_id": "text", "max_length": MOST_TYPED}
     element |= {"multiline": True} if is_multiline else {}
-    return {**element, **({"initial_value": text[:MOST_TYPED]} if text else {})}
+    shown = readable(text)[:MOST_TYPED]
+    return {**element, **({"initial_value": shown} if shown else {})}
 
 
 def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterator[Block]:

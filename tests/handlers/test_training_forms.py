@@ -1,18 +1,22 @@
 """The form of a training, of every service: within Slack's limits, each field labelled, whatever stands in it."""
 
+import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from bot.domain.arguments import Choice
 from bot.usecases.choices import Offers, next_name
+from handlers.commands.train import form_button
 from handlers.lines import Draft
 from handlers.payloads import FormState
 from handlers.views import help as help_views
 from handlers.views.blocks import Block
 from handlers.views.training_forms import skeleton, training_form
 from sandbox.slack import blockkit
+from tests.fuzz.fitness import is_readable
 from tests.handlers.registered import NAMES, provider, providers
 from tests.handlers.test_views import LONG, faults, published, unlike_published
 
@@ -59,6 +63,22 @@ def test_every_form_is_as_slacks_published_types_say(word: str) -> None:
     kinds = published()["x-type-to-definition"]
     for block in help_views.command(f"/train sestek {word}").blocks:
         assert unlike_published(block, kinds[block["type"]]) == []
+
+
+def test_nothing_in_a_form_hides_or_turns_a_line() -> None:
+    """What a service lists, and what was typed and refused for such a sign: it is taken out before it is shown."""
+    for view in forms("\u202egnp.exe\x00"):
+        shown = json.dumps(drawn(view), ensure_ascii=False)
+        assert [sign for sign in shown if not is_readable(sign)] == []
+    offered = form_button("sestek \u202egnp.exe\x00 en-US")
+    assert offered.value == "sestek gnp.exe en-US"
+
+
+def drawn(value: Any) -> Any:
+    """A form without what it carries along unseen: the values of options, and its metadata."""
+    if isinstance(value, dict):
+        return {key: drawn(one) for key, one in value.items() if key not in ("value", "private_metadata")}
+    return [drawn(one) for one in value] if isinstance(value, list) else value
 
 
 def test_every_field_says_what_it_is() -> None:
