@@ -191,7 +191,7 @@ def _initial(element: JSON) -> Any:
     if name in {"value", "rich_text_value"}:
         return element.get("initial_value")
     initial = element.get(name.replace("selected", "initial"))
-    return [] if initial is None and name == "selected_options" else initial
+    return [] if initial is None and name in {"selected_options", "files"} else initial
 
 
 def _given(element: JSON, entry: Any) -> Any:

@@ -4,12 +4,15 @@
     GET  /page/events?after=SEQ          server-sent events, `data: {"seq": n, "type": TYPE, TYPE: object}` (see below)
     POST /page/command                   {user, channel, text, thread_ts?}
     POST /page/message                   {user, channel, text, thread_ts?} -> {ok, ts}
+    POST /page/file                      {user, channel, name, content, text?, thread_ts?} -> {ok, ts, file}; content is
+                                          base64
     POST /page/click                     {user, channel, message_ts | ephemeral_id, action_id, block_id?, value?,
                                           CHOICE?}
     POST /page/ephemeral/dismiss         {user, ephemeral_id}
     POST /page/shortcut                  {user, callback_id, channel?, message_ts?}
     POST /page/view/click                {user, view_id, action_id, block_id?, value?, CHOICE?, values?} (as for submit)
-    POST /page/view/submit               {user, view_id, values: {block_id: {action_id: {type, value | selected_…}}}}
+    POST /page/view/submit               {user, view_id, values: {block_id: {action_id: {type, value | selected_…}}}}; in a
+                                          file field files: [{id} of what is uploaded, or {name, content}]
     POST /page/view/close                {user, view_id, everything?}
     POST /page/home                      {user, tab?} -> {ok, view?}
     POST /page/channel/create            {name, private?, members?} -> {ok, channel}
@@ -45,6 +48,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from sandbox.slack.attachments import read_content
 from sandbox.slack.people import Person
 from sandbox.slack.wire import JSON, SlackError, without_nothing
 from sandbox.slack.workspace import Ephemeral, Message
@@ -87,6 +91,7 @@ class PageApi:
         return {
             "command": self._command,
             "message": self._message,
+            "file": self._file,
             "click": self._click,
             "ephemeral/dismiss": self._dismiss,
             "shortcut": self._shortcut,
@@ -153,6 +158,11 @@ class PageApi:
     async def _message(self, body: JSON) -> JSON:
         said = await self._person(body).say(body["text"], body["channel"], thread_ts=body.get("thread_ts"))
         return {"ok": True, "ts": said.ts}
+
+    async def _file(self, body: JSON) -> JSON:
+        data, said = read_content(body["content"]), {"text": body.get("text", ""), "thread_ts": body.get("thread_ts")}
+        message = await self._person(body).upload(body["name"], data, body["channel"], **said)
+        return {"ok": True, "ts": message.ts, "file": message.files[0]["id"] if message.files else None}
 
     async def _click(self, body: JSON) -> JSON:
         outcome = await self._person(body).click(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.slack import actions, content
+from sandbox.slack import actions, attachments, content, file_shapes
 from sandbox.slack.delivery import Ack, Courier, DeliveryError
 from sandbox.slack.events import Events
+from sandbox.slack.files import File, Share
 from sandbox.slack.lab import Lab
 from sandbox.slack.methods import chat
 from sandbox.slack.mrkdwn import escaped, with_mentions
@@ -116,6 +117,33 @@ class Person:
         self._street.events.said(message, place)
         return message
 
+    # Files
+
+    async def upload(
+        self, name: str, data: bytes, channel: str = "C0TRAIN001", *, text: str = "", thread_ts: str | None = None
+    ) -> Message:
+        """Puts a file into a conversation."""
+        return self.share([attachments.upload(self._lab, self.id, name, data)], channel, text=text, thread_ts=thread_ts)
+
+    def share(
+        self, files: list[File], channel: str = "C0TRAIN001", *, text: str = "", thread_ts: str | None = None
+    ) -> Message:
+        """Shows files in a conversation, in one message."""
+        place = self._composer(channel)
+        ts = self._lab.workspace.next_ts()
+        for file in files:
+            file.shares.append(Share(channel=place.id, ts=ts, thread_ts=thread_ts))
+        shown = tuple(file_shapes.shape(self._lab, file, with_shares=False) for file in files)
+        message = Message(ts=ts, channel=place.id, user=self.id, text=escaped(text), thread_ts=thread_ts, files=shown)
+        return self._lab.workspace.put(message)
+
+    def delete_file(self, file_id: str) -> None:
+        """Takes one of one's own files away."""
+        file = self._lab.files.get(file_id)
+        if file.user != self.id:
+            raise SlackError("cant_delete_file")
+        file.is_deleted = True
+
     # Messages' buttons and choices
 
     async def click(
@@ -172,7 +200,8 @@ class Person:
         view = self._mine(view)
         block, element = actions.find(actions.form(view.view), action_id, block_id)
         action = actions.action(block, element, selected)
-        state = actions.with_change(actions.filled(view.view, self._state(view), values or {}), action)
+        given = attachments.with_files(self._lab, self.id, view.view, values or {})
+        state = actions.with_change(actions.filled(view.view, self._state(view), given), action)
         view = self._lab.views.put(replace(view, state=state))
         if block["type"] == "input" and not block.get("dispatch_action"):
             return Outcome(ok=True)
@@ -188,7 +217,8 @@ class Person:
     async def submit(self, view: OpenView, values: JSON | None = None) -> Outcome:
         """Fills in a modal ({block_id: {action_id: value}}) and sends it."""
         view = self._mine(view)
-        state = actions.filled(view.view, self._state(view), values or {})
+        given = attachments.with_files(self._lab, self.id, view.view, values or {})
+        state = actions.filled(view.view, self._state(view), given)
         view = self._lab.views.put(replace(view, state=state, errors=None, trouble=None))
         if complaints := actions.complaints(view.view, state):
             self._lab.views.put(replace(view, errors=complaints))

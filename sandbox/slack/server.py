@@ -38,8 +38,8 @@ ACK_SECONDS = 3.0
 PING_SECONDS = 10.0
 # Slack repeats an event about at once, after a minute, and after five.
 EVENT_RETRIES = (1.0, 60.0, 300.0)
-# Uploads are read as streams; the largest other thing that an app sends is a view.
-MOST_BYTES = 4 * 1024 * 1024
+# An app's uploads are read as streams. The page sends files in base64, at most one of 10 MB at a time in a form.
+MOST_BYTES = 32 * 1024 * 1024
 
 
 class Services(Protocol):

@@ -2,20 +2,23 @@
 
 Sources: https://docs.slack.dev/messaging/working-with-files and the pages of files.getUploadURLExternal,
 files.completeUploadExternal and files.info. What an upload of another length than was announced gets is not published:
-a guess on the strict side.
+a guess on the strict side. The private addresses want the app's token in the header; without one, or without the scope
+files:read, Slack answers with a page to sign in on (https://github.com/slackapi/deno-slack-sdk/issues/285).
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.slack import web_api
+from sandbox.slack import file_shapes, web_api
 from sandbox.slack.files import File
 from sandbox.slack.lab import Lab
 from sandbox.slack.web_api import Call, DroppedError, RateLimitError
 from sandbox.slack.wire import JSON, SlackError
 
 NAME = "upload"
+DOWNLOAD = "download"
+SIGN_IN = "<!DOCTYPE html><html><head><title>Sign in to Slack</title></head><body>Please sign in.</body></html>"
 
 
 class Uploads:
@@ -28,7 +31,8 @@ class Uploads:
         return [
             web.post("/upload/v1/{ticket}", self._take),
             web.get("/files/{user}/{file}/{name}", self._open, allow_head=False),
-            web.get("/files-pri/{file}/{name}", self._give, allow_head=False),
+            web.get("/files-pri/{team}-{file}/{name}", self._give, allow_head=False),
+            web.get("/files-pri/{team}-{file}/download/{name}", self._give, allow_head=False),
         ]
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
@@ -43,12 +47,12 @@ class Uploads:
         except SlackError as refusal:
             status, reply = 400, refusal.reply()
         except DroppedError:
-            self._record(args, 0, {}, "request")
+            self._record(NAME, args, 0, {}, "request")
             return web_api.cut(request)
         if await web_api.loses_reply(self._lab, NAME):
-            self._record(args, status, reply, "reply")
+            self._record(NAME, args, status, reply, "reply")
             return web_api.cut(request)
-        self._record(args, status, reply, None)
+        self._record(NAME, args, status, reply, None)
         return web.Response(status=status, text=f"OK - {reply['size']}" if status == 200 else str(reply["error"]))
 
     def _keep(self, request: web.Request, data: bytes) -> int:
@@ -60,15 +64,17 @@ class Uploads:
         file.data = data
         return len(data)
 
-    def _record(self, args: JSON, status: int, reply: JSON, dropped: str | None) -> None:
+    def _record(self, name: str, args: JSON, status: int, reply: JSON, dropped: str | None) -> None:
         now = self._lab.workspace.clock.time()
-        self._api.calls.append(Call(method=NAME, args=args, time=now, status=status, reply=reply, dropped=dropped))
+        self._api.calls.append(Call(method=name, args=args, time=now, status=status, reply=reply, dropped=dropped))
         self._lab.feed.stir()
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         """A permalink. `as` says who looks; without, it leads to the message, as Slack's own page does."""
-        file = self._shared(request)
+        file = self._complete(request)
         person = request.query.get("as")
+        if person is None and not file.shares:
+            raise web.HTTPNotFound
         if person is None:
             share = file.shares[0]
             raise web.HTTPFound(f"/#{share.channel}/{share.thread_ts or share.ts}")
@@ -77,24 +83,39 @@ class Uploads:
         return _bytes(file)
 
     async def _give(self, request: web.Request) -> web.StreamResponse:
-        file = self._shared(request)
-        if request.headers.get("Authorization") != f"Bearer {self._lab.bot_token}":
-            raise web.HTTPForbidden(text="This address wants the app's token.")
+        args: JSON = {"file": request.match_info["file"]}
+        try:
+            await web_api.suffer(self._lab, DOWNLOAD)
+        except (RateLimitError, SlackError) as refusal:
+            status = 429 if isinstance(refusal, RateLimitError) else 500
+            self._record(DOWNLOAD, args, status, refusal.reply(), None)
+            headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, RateLimitError) else {}
+            return web.Response(status=status, headers=headers)
+        except DroppedError:
+            self._record(DOWNLOAD, args, 0, {}, "request")
+            return web_api.cut(request)
+        self._record(DOWNLOAD, args, 200, {"ok": True}, None)
+        is_in = request.headers.get("Authorization") == f"Bearer {self._lab.bot_token}"
+        if not is_in or "files:read" not in self._lab.scopes:
+            return web.Response(text=SIGN_IN, content_type="text/html")
+        file = self._complete(request)
+        if not file_shapes.app_sees(self._lab, file):
+            raise web.HTTPNotFound
         return _bytes(file)
 
-    def _shared(self, request: web.Request) -> File:
+    def _complete(self, request: web.Request) -> File:
         try:
             file = self._lab.files.get(request.match_info["file"])
         except SlackError:
             raise web.HTTPNotFound from None
-        if not file.shares:
+        if not file.is_complete or file.is_deleted:
             raise web.HTTPNotFound
         return file
 
 
 def may_read(lab: Lab, file: File, person: str) -> bool:
-    """Is somebody in one of the conversations where the file was shared?"""
-    return any(person in lab.workspace.channel(share.channel).members for share in file.shares)
+    """Is it somebody's own, or shared in a conversation that they are in?"""
+    return file.user == person or any(person in lab.workspace.channel(share.channel).members for share in file.shares)
 
 
 def _bytes(file: File) -> web.Response:

@@ -15,6 +15,7 @@ from sandbox.slack import Slack, manifest
 from tests.sandbox.slack_app import client_for
 
 TRAININGS, GENERAL, OLD = "C0TRAIN001", "C0GENERAL1", "C0OLD00001"
+AUTHORIZATION = "Authorization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +138,41 @@ async def test_a_file_opens_for_members_and_for_the_app(desk: Desk) -> None:
     assert (await desk.get(file["permalink"]))[0] == 302
     assert await desk.get(file["permalink"], params={"as": "U0ADA00001"}) == (200, b"abc")
     assert (await desk.get(file["permalink"], params={"as": "U0DAN00001"}))[0] == 403
-    assert (await desk.get(file["url_private"]))[0] == 403
+    status, page = await desk.get(file["url_private"])
+    assert (status, b"Sign in" in page) == (200, True)
     token = {"Authorization": f"Bearer {desk.slack.bot_token}"}
     assert await desk.get(file["url_private"], headers=token) == (200, b"abc")
+
+
+async def given(desk: Desk, channel: str = TRAININGS) -> Any:
+    """A file of Ada's in a conversation, as the message shows it."""
+    message = await desk.slack.person("ada").upload("churn data.csv", b"a,b\n1,2\n", channel)
+    assert message.files is not None
+    return message.files[0]
+
+
+async def test_a_person_uploads_a_file(desk: Desk) -> None:
+    """The message shows it, files.info tells where it is and whose, and its address hands it to the app's token."""
+    file = await given(desk)
+    told = (await desk.client.files_info(file=file["id"]))["file"]
+    assert (told["name"], told["user"], told["size"]) == ("churn data.csv", "U0ADA00001", 8)
+    assert (told["channels"], told["groups"], told["ims"]) == ([TRAININGS], [], [])
+    token = {AUTHORIZATION: f"Bearer {desk.slack.bot_token}"}
+    assert await desk.get(told["url_private_download"], headers=token) == (200, b"a,b\n1,2\n")
+    wrong = {AUTHORIZATION: "Bearer xoxb-other"}
+    assert b"Sign in" in (await desk.get(told["url_private_download"], headers=wrong))[1]
+
+
+async def test_the_app_sees_the_files_of_its_conversations(desk: Desk) -> None:
+    """One that is shared elsewhere is none for it; a deleted one is told as such, and hands out nothing."""
+    elsewhere = await given(desk, GENERAL)
+    assert await refusal(desk.client.files_info(file=elsewhere["id"])) == "file_not_found"
+    token = {AUTHORIZATION: f"Bearer {desk.slack.bot_token}"}
+    assert (await desk.get(elsewhere["url_private_download"], headers=token))[0] == 404
+    here = await given(desk)
+    desk.slack.person("ada").delete_file(here["id"])
+    assert await refusal(desk.client.files_info(file=here["id"])) == "file_deleted"
+    assert (await desk.get(here["url_private_download"], headers=token))[0] == 404
 
 
 async def test_each_step_needs_its_scope() -> None:

@@ -303,3 +303,36 @@ async def test_a_press_in_a_modal_brings_the_fields_along(party: Party) -> None:
     assert seen == [values]
     await page.post("view/close", user="U0ADA00001", view_id=view.id)
     assert (await page.get("state"))["views"] == []
+
+
+async def test_a_file_goes_into_a_form(party: Party) -> None:
+    """It is uploaded as the person's own, the form names it, and the app alone may read it; other kinds are refused."""
+    slack, app, page = party
+    field = {"type": "file_input", "action_id": "file", "filetypes": ["csv"], "max_files": 1}
+    blocks = [{**FORM["blocks"][0], "block_id": "data", "element": field}]
+    sent: list[Any] = []
+
+    async def on_form(ack: Any, view: Any) -> None:
+        sent.append(view["state"]["values"]["data"]["file"])
+        await ack()
+
+    app.view("form")(on_form)
+    trigger = slack.lab.triggers.issue("U0BORA0001")
+    async with ClientSession() as session:
+        client = client_for(slack, session)
+        await client.views_open(trigger_id=trigger, view={**FORM, "blocks": blocks})
+        view = slack.person("bora").view
+        assert view is not None
+
+        async def send(name: str) -> Any:
+            values = {"data": {"file": {"type": "file_input", "files": [{"name": name, "content": "YSxiCg=="}]}}}
+            return await page.post("view/submit", user="U0BORA0001", view_id=view.id, values=values)
+
+        assert (await send("notes.pdf"))["error"] == "filetype_not_allowed"
+        assert (await send("churn.csv"))["ok"]
+        [file] = sent[0]["files"]
+        told = (await client.files_info(file=file["id"]))["file"]
+    assert (sent[0]["type"], file["name"], told["user"]) == ("file_input", "churn.csv", "U0BORA0001")
+    assert (told["channels"], told["shares"]) == ([], {})
+    posted = await page.post("file", user="U0BORA0001", channel="C0TRAIN001", name="a.csv", content="YSxiCg==")
+    assert slack.workspace.message("C0TRAIN001", posted["ts"]).files is not None

@@ -22,7 +22,7 @@ def get_upload_url(lab: Lab, args: Arguments) -> JSON:
         raise SlackError.with_messages("invalid_arguments", ["length must be a number above 0"])
     if int(length) > MOST_BYTES:
         raise SlackError("file_upload_size_restricted")
-    file = lab.files.expect(args.required("filename"), int(length), int(lab.workspace.clock.time()))
+    file = lab.files.expect(args.required("filename"), int(length), int(lab.workspace.clock.time()), lab.bot)
     return {"upload_url": f"{lab.base_url}/upload/v1/{file.ticket}", "file_id": file.id}
 
 
@@ -41,10 +41,12 @@ def complete_upload(lab: Lab, args: Arguments) -> JSON:
 
 
 def info(lab: Lab, args: Arguments) -> JSON:
-    """A file that was uploaded and never completed is none."""
+    """A file that was uploaded and never completed is none, and so is one that the app has no way to see."""
     file = lab.files.get(args.required("file"))
-    if not file.is_complete:
+    if not file.is_complete or not file_shapes.app_sees(lab, file):
         raise SlackError("file_not_found")
+    if file.is_deleted:
+        raise SlackError("file_deleted")
     return {"file": file_shapes.shape(lab, file, with_shares=True)}
 
 

@@ -24,8 +24,8 @@ export class Composer {
   #recalled = null;
 
   /** `onSend(text)` is called with what was typed. Commands exist outside threads only, as in Slack. */
-  constructor({ world, session, onSend, allowsCommands = true }) {
-    Object.assign(this, { world, session, onSend, allowsCommands });
+  constructor({ world, session, onSend, onFile = null, allowsCommands = true }) {
+    Object.assign(this, { world, session, onSend, onFile, allowsCommands });
     this.id = `composer-${(composers += 1)}`;
     this.#build();
   }
@@ -50,7 +50,17 @@ export class Composer {
 
   #openers() {
     const openers = OPENERS.filter(({ sign }) => this.allowsCommands || sign !== '/');
-    return el('div', { class: 'composer-openers' }, openers.map((opener) => tool(opener, () => this.#start(opener.sign))));
+    const picker = this.onFile ? this.#filePicker() : null;
+    return el('div', { class: 'composer-openers' }, picker, openers.map((opener) => tool(opener, () => this.#start(opener.sign))));
+  }
+
+  #filePicker() {
+    const input = el('input', { type: 'file', hidden: true, 'aria-label': 'A file for this conversation' });
+    input.addEventListener('change', () => {
+      for (const file of input.files) this.onFile(file);
+      input.value = '';
+    });
+    return [input, tool({ name: 'file', label: 'Upload a file' }, () => input.click())];
   }
 
   #listen() {

@@ -9,6 +9,7 @@ import { closeDialog, openDialog } from './dialogs.js';
 import { HOME, HomeTab } from './home.js';
 import { icon } from './icons.js';
 import { MessageList } from './list.js';
+import { isMenuOpenAt, closeMenu, showMenu } from './menus.js';
 import { channelItems, threadItems } from './messages.js';
 import { Posting } from './posting.js';
 import { iconOf, nameOf, partnerOf } from './sidebar.js';
@@ -30,10 +31,26 @@ class Pane {
     const thread = closestWith(event, 'thread');
     const link = closestWith(event, 'link');
     const dismissed = closestWith(event, 'dismiss');
-    if (thread) this.router.openThread(thread.dataset.thread);
+    const menu = closestWith(event, 'menu');
+    if (menu) this.#showShortcuts(menu);
+    else if (thread) this.router.openThread(thread.dataset.thread);
     else if (link) this.#copy(link);
     else if (dismissed) this.#dismiss(dismissed.dataset.dismiss);
     else this.#press(event);
+  }
+
+  /** The app's entries in a message's menu. */
+  #showShortcuts(button) {
+    if (isMenuOpenAt(button)) return closeMenu();
+    const message = this.#find(button.dataset.menu);
+    const entries = this.world.state.shortcuts.filter(({ type }) => type === 'message');
+    const { name: app } = this.world.state.bot;
+    const items = entries.map(({ name, callback_id: id }) => ({ label: name, detail: app, choose: () => this.#shortcut(message, id) }));
+    return showMenu(button, items, { label: 'More actions' });
+  }
+
+  #shortcut(message, id) {
+    return send('shortcut', { user: this.session.person, channel: message.channel, message_ts: message.ts, callback_id: id });
   }
 
   #dismiss(id) {
@@ -83,7 +100,7 @@ export class Conversation extends Pane {
     this.banner = element.querySelector('.banner');
     this.log = element.querySelector('.messages');
     this.home = new HomeTab(element.querySelector('.home'), parts);
-    this.composer = new Composer({ ...parts, onSend: (text) => this.#send(text) });
+    this.composer = new Composer({ ...parts, onSend: (text) => this.#send(text), onFile: (file) => this.posting.upload(file) });
     this.posting = new Posting(this.world, this.session, this.composer);
     this.welcome = el('div', { class: 'welcome' });
     this.list = new MessageList(this.log, { head: this.welcome, onNewest: () => this.read() });

@@ -44,7 +44,7 @@ export function renderInput(block, scene, index) {
 function withFilled(element, filled) {
   const { type, value, ...selected } = filled?.[element.action_id] ?? {};
   if (type === undefined) return element;
-  const initial = Object.entries(selected).map(([key, chosen]) => [key.replace('selected_', 'initial_'), chosen ?? undefined]);
+  const initial = Object.entries(selected).map(([key, chosen]) => [key === 'files' ? 'initial_files' : key.replace('selected_', 'initial_'), chosen ?? undefined]);
   return { ...element, ...(value === undefined ? {} : { initial_value: value ?? undefined }), ...Object.fromEntries(initial) };
 }
 
@@ -93,10 +93,12 @@ function renderChoiceInput({ block, element, index, scene }, ids) {
 function renderFileInput({ element }, ids) {
   const accept = (element.filetypes ?? []).map((type) => `.${type}`).join(',');
   const limit = element.max_files ?? 10;
+  const kept = (element.initial_files ?? []).map(({ id, name }) => ({ id, name }));
   return el(
     'div',
     { class: 'file-input' },
-    el('input', { ...ids, type: 'file', accept: accept || null, multiple: limit > 1 }),
+    el('input', { ...ids, type: 'file', accept: accept || null, multiple: limit > 1, dataset: { kept: JSON.stringify(kept) } }),
+    kept.length > 0 ? el('small', {}, `Uploaded: ${kept.map(({ name }) => name).join(', ')}`) : null,
     el('small', {}, [accept ? accept.replaceAll(',', ', ') : 'Any file', limit > 1 ? `up to ${limit} files` : 'one file'].join(' · ')),
   );
 }
@@ -162,7 +164,7 @@ const READERS = {
   conversations_select: (element, field) => ({ selected_conversation: field.value || null }),
   datepicker: (element, field) => ({ selected_date: field.value || null }),
   timepicker: (element, field) => ({ selected_time: field.value || null }),
-  file_input: (element, field) => ({ files: [...field.files] }),
+  file_input: (element, field) => ({ files: field.files.length > 0 ? [...field.files] : JSON.parse(field.dataset.kept) }),
 };
 
 function checkedIn(field) {
@@ -179,7 +181,7 @@ export function findOption(element, value) {
   return options.find((option) => option.value === value) ?? null;
 }
 
-/** The values with each file as {name, mimetype, size, content}, content in base64. */
+/** The values with each file as {name, content}, content in base64; what was uploaded before is named by its id. */
 export async function withFiles(values) {
   for (const elements of Object.values(values)) {
     for (const value of Object.values(elements)) {
@@ -189,8 +191,8 @@ export async function withFiles(values) {
   return values;
 }
 
-async function describeFile(file) {
+export async function describeFile(file) {
+  if (!(file instanceof File)) return { id: file.id };
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const content = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  return { name: file.name, mimetype: file.type || 'application/octet-stream', size: file.size, content };
+  return { name: file.name, content: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
 }

@@ -269,13 +269,15 @@ function facesOf(thread, world) {
   return [...authors.values()].slice(0, MOST_FACES).map((author) => avatar(author, 'avatar-small'));
 }
 
-function renderToolbar(message, { isThread }) {
+function renderToolbar(message, { isThread, world }) {
   if (isPrivate(message)) return null;
+  const hasMenu = world.state.shortcuts.some(({ type }) => type === 'message');
   return el(
     'div',
     { class: 'toolbar' },
     isThread ? null : tool('reply', 'Reply in thread', { thread: message.thread_ts ?? message.ts }),
     tool('link', 'Copy link', { link: `#${message.channel}/${message.thread_ts ?? message.ts}` }),
+    hasMenu ? tool('dots', 'More actions', { menu: message.ts }) : null,
   );
 }
 

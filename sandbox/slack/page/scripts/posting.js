@@ -2,6 +2,7 @@
 
 import { send } from './api.js';
 import { OWN_COMMANDS } from './completion.js';
+import { describeFile } from './inputs.js';
 
 /** Sends what a person typed, in a channel or a thread, and says in Slackbot's voice what went wrong. */
 export class Posting {
@@ -21,6 +22,13 @@ export class Posting {
   async #message(place, text, thread) {
     const reply = await send('message', { ...place, text, ...(thread ? { thread_ts: thread } : {}) });
     if (!reply.ok) this.#fail(place, reply, 'Your message was not sent', thread);
+  }
+
+  /** Put a file into the conversation where the person is now. */
+  async upload(file) {
+    const place = { user: this.session.person, channel: this.session.channel };
+    const reply = await send('file', { ...place, ...(await describeFile(file)) });
+    if (!reply.ok) this.#fail(place, reply, `${file.name} was not uploaded`);
   }
 
   async #command(place, text) {
