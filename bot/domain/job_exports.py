@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.approvals import Prompt, Vote
+from bot.domain.balances import Balance
 from bot.domain.exports import csv_line
 from bot.domain.history import Span, Story, spans
 from bot.domain.jobs import Job, Transition
@@ -152,7 +153,20 @@ def _object(story: Story, now: datetime) -> str:
 
 def _more_of_data(job: Job) -> dict[str, Json]:
     payload = job.plan.payload if job.plan else None
-    return {"facts": payload.facts, "warnings": list(payload.warnings)} if payload else {}
+    if payload is None:
+        return {}
+    balances = [_of_balance(one) for one in payload.balances]
+    return {"facts": payload.facts, "warnings": list(payload.warnings), "balances": balances}
+
+
+def _of_balance(balance: Balance) -> dict[str, Json]:
+    return {
+        "part": balance.part,
+        "column": balance.column,
+        "labels": [list(pair) for pair in balance.counts],
+        "other_labels": balance.others,
+        "other_rows": balance.other_rows,
+    }
 
 
 def _of_move(move: Transition) -> dict[str, Json]:

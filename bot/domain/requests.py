@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bot.domain.balances import Balance
+
 Json: TypeAlias = Any
 """A value that JSON can hold. Mappings of it keep the order in which they were written."""
 
@@ -68,8 +70,8 @@ class SourceFile:
 class Payload:
     """The file that will be sent, unchanged, under `name`; it lies in the spool under `sha256`.
 
-    `rows` counts records without a header; `facts` are further lines for the card ("labels": "3");
-    `warnings` do not stop a training but are shown.
+    `rows` counts records without a header; `balances` say how they are spread over labels, `facts` are further lines
+    for the card ("Encoding": "ASCII"); `warnings` do not stop a training but are shown.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Payload:
     columns: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    balances: tuple[Balance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

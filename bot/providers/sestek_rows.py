@@ -6,19 +6,27 @@ no other keys. What the service makes of other files is not documented.
 
 import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from bot.domain.balances import Balance, weigh
 from bot.domain.requests import Json
 from bot.errors import DataError
+from bot.providers.findings import Fault, Faults, Repeats, say_repeated
 
 MOST_IN_LINE = 1 << 20
-MOST_REMEMBERED = 500_000
 MOST_LABELS = 100_000
 MOST_LISTED = 5
+ENOUGH = 5
+"""Fewer examples of a label are warned of. The number is ours: no page names one."""
+
+LAST = frozenset({"long", "labels"})
+"""Faults after which reading on means nothing."""
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 KINDS: Mapping[type, str] = {str: "a text", list: "a list", dict: "an object"}
 
@@ -32,92 +40,92 @@ DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # one for all lines
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What is counted while a file is read. Texts are remembered by their hashes, MOST_REMEMBERED at most."""
+    """What is counted while a file is read. Texts are compared by their hashes, see `findings.Repeats`."""
 
     rows: int = 0
-    repeats: int = 0
-    conflicts: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, int] = field(default_factory=dict)
     others: dict[str, None] = field(default_factory=dict)
-    _label_of: dict[int, int] = field(default_factory=dict)
+    _begins: dict[str, int] = field(default_factory=dict)
+    _repeats: Repeats = field(default_factory=Repeats)
 
-    def add(self, label: str, text: str, keys: Collection[str]) -> None:
+    def add(self, label: str, text: str, keys: Collection[str], line: int) -> None:
         """Count one row; `keys` are all keys of its object."""
         self.rows += 1
-        self.labels[label] += 1
+        if label in self.labels:
+            self.labels[label] += 1
+        else:
+            self.labels[label], self._begins[label] = 1, line
         if len(keys) > 2 and len(self.others) <= MOST_LISTED:
             self.others.update(dict.fromkeys(key for key in keys if key not in ("Label", "Text")))
-        self._compare(hash(label), hash(text))
+        self._repeats.add(hash(text), hash(label), line)
 
-    def _compare(self, label: int, text: int) -> None:
-        known = self._label_of.get(text)
-        if known is None:
-            if len(self._label_of) < MOST_REMEMBERED:
-                self._label_of[text] = label
-        elif known == label:
-            self.repeats += 1
-        else:
-            self.conflicts += 1
-
-    def facts(self) -> dict[str, str]:
-        """The lines for the card."""
-        return {"Labels": f"{len(self.labels):,}", "Balance": self._balance()}
-
-    def _balance(self) -> str:
-        ranked = self.labels.most_common()
-        if len(ranked) <= MOST_LISTED:
-            return ", ".join(f"{shown(label)} {count:,}" for label, count in ranked)
-        (most, most_rows), (least, least_rows) = ranked[0], ranked[-1]
-        return f"from {least_rows:,} ({shown(least)}) to {most_rows:,} ({shown(most)})"
+    def balances(self) -> tuple[Balance, ...]:
+        """That of the labels."""
+        return (weigh("Label", self.labels, is_label=True),)
 
     def warnings(self) -> tuple[str, ...]:
         """What does not stop a training but makes it worse."""
-        return tuple(filter(None, [*self._label_warnings(), *self._text_warnings(), self._other_keys()]))
+        return (*self._label_warnings(), *self._text_warnings(), *self._other_keys())
 
     def _label_warnings(self) -> list[str]:
-        lonely = [label for label, count in self.labels.items() if count == 1]
-        folded = Counter(label.strip().casefold() for label in self.labels)
-        alike = [label for label in self.labels if folded[label.strip().casefold()] > 1]
         if len(self.labels) == 1:
             return [f"All rows have the label {listed(self.labels)}: there is nothing to tell apart."]
+        few = sorted((rows, label) for label, rows in self.labels.items() if rows < ENOUGH)
+        folded = Counter(map(_folded, self.labels))
+        alike = [label for label in self.labels if folded[_folded(label)] > 1]
+        said = [f"{shown(label)} {rows} (line {self._begins[label]:,})" for rows, label in few]
+        similar = [f"{shown(label)} (line {self._begins[label]:,})" for label in sorted(alike, key=_folded)]
         return [
-            f"Labels with a single example: {listed(lonely)}." if lonely else "",
-            f"Labels that differ only in capitals or spaces: {listed(alike)}." if alike else "",
+            *([f"Labels with fewer than {ENOUGH} examples: {_some(said, len(said))}."] if said else []),
+            *(
+                [f"Labels that differ only in capitals, spaces or composed letters: {_some(similar, len(similar))}."]
+                if similar
+                else []
+            ),
         ]
 
     def _text_warnings(self) -> list[str]:
-        return [
-            f"Rows that repeat an earlier one: {self.repeats:,}." if self.repeats else "",
-            f"Rows whose text stands under another label too: {self.conflicts:,}." if self.conflicts else "",
-        ]
+        return say_repeated(self._repeats.find(), "Rows whose text stands under another label too")
 
-    def _other_keys(self) -> str:
-        return f"Sent along, though only Label and Text are documented: {listed(self.others)}." if self.others else ""
+    def _other_keys(self) -> list[str]:
+        others = f"Sent along, though only Label and Text are documented: {listed(self.others)}."
+        return [others] if self.others else []
+
+
+def _folded(label: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", label).casefold().split())
 
 
 def count_rows(path: Path) -> Tally:
-    """Read a file line by line. DataError, with the line, where a row is not an object with Label and Text.
+    """Read a file line by line. DataError, with the lines, where rows are not objects with Label and Text.
 
     Blank lines are passed over.
     """
-    tally = Tally()
+    tally, faults = Tally(), Faults()
     with path.open("rb") as file:
         _refuse_other_files(file)
         for number, line in enumerate(iter(lambda: file.readline(MOST_IN_LINE + 1), b""), start=1):
-            if line.strip():
-                row = _parse_row(line, number)
-                tally.add(_value(row, "Label", number), _value(row, "Text", number), tuple(row))
-                _check_labels(tally, number)
+            if not line.strip():
+                continue
+            try:
+                _count(tally, line, number)
+            except Fault as fault:
+                faults.add(fault, number)
+                if fault.kind in LAST:
+                    break
+    faults.refuse_any()
     if not tally.rows:
         raise DataError("The file is empty: it needs one object with Label and Text on each line.")
     return tally
 
 
-def _check_labels(tally: Tally, number: int) -> None:
-    # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.
+def _count(tally: Tally, line: bytes, number: int) -> None:
+    row = _parse_row(line, number)
+    tally.add(_value(row, "Label", number), _value(row, "Text", number), row, number)
     if len(tally.labels) > MOST_LABELS:
+        # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.
         said = f"Up to line {number} there are more than {MOST_LABELS:,} labels"
-        raise DataError(f"{said}. Are `Label` and `Text` mixed up?", line=number)
+        raise Fault("labels", f"{said}. Are `Label` and `Text` mixed up?")
 
 
 def _refuse_other_files(file: BinaryIO) -> None:
@@ -135,12 +143,10 @@ def _refuse_other_files(file: BinaryIO) -> None:
 
 def _parse_row(line: bytes, number: int) -> Mapping[str, Json]:
     if len(line) > MOST_IN_LINE:
-        raise DataError(
-            f"Line {number} is longer than {MOST_IN_LINE:,} bytes. Is each row on a line of its own?", line=number
-        )
+        raise Fault("long", f"Line {number} is longer than {MOST_IN_LINE:,} bytes. Is each row on a line of its own?")
     row = _parse(line, number)
     if not isinstance(row, dict):
-        raise DataError(f"Line {number} is {_kind(row)}, not an object with Label and Text.", line=number)
+        raise Fault("object", f"Line {number} is {_kind(row)}, not an object with Label and Text.")
     return row
 
 
@@ -148,9 +154,9 @@ def _parse(line: bytes, number: int) -> Json:
     try:
         return DECODER.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise DataError(f"Line {number} is not UTF-8. Save the file as UTF-8.", line=number) from None
+        raise Fault("utf-8", f"Line {number} is not UTF-8. Save the file as UTF-8.") from None
     except (ValueError, RecursionError):
-        raise DataError(f"Line {number} is not JSON.{_hint(line)}", line=number) from None
+        raise Fault("json", f"Line {number} is not JSON.{_hint(line)}") from None
 
 
 def _hint(line: bytes) -> str:
@@ -162,16 +168,16 @@ def _hint(line: bytes) -> str:
 
 
 def _value(row: Mapping[str, Json], key: str, number: int) -> str:
-    """The text under a key of a row. Raises DataError where it is missing, empty or no text."""
+    """The text under a key of a row. Raises Fault where it is missing, empty or no text."""
     if key not in row:
-        raise DataError(f"Line {number} has no `{key}`.{_near(row, key)}", line=number)
+        raise Fault(f"{key} missing", f"Line {number} has no `{key}`.{_near(row, key)}")
     value = row[key]
     if not isinstance(value, str):
-        raise DataError(f"`{key}` on line {number} is {_kind(value)}, not a text in quotes.", line=number)
+        raise Fault(f"{key} no text", f"`{key}` on line {number} is {_kind(value)}, not a text in quotes.")
     if not value.strip():
-        raise DataError(f"`{key}` on line {number} is empty.", line=number)
+        raise Fault(f"{key} empty", f"`{key}` on line {number} is empty.")
     if LONE_SURROGATE.search(value):
-        raise DataError(f"`{key}` on line {number} holds half a character (a lone surrogate).", line=number)
+        raise Fault(f"{key} half", f"`{key}` on line {number} holds half a character (a lone surrogate).")
     return value
 
 
@@ -193,6 +199,9 @@ def shown(word: str) -> str:
 
 def listed(words: Collection[str]) -> str:
     """The first of the words, and how many more there are."""
-    some = [shown(word) for word in list(words)[:MOST_LISTED]]
-    more = len(words) - len(some)
-    return ", ".join(some) + (f" and {more:,} more" if more > 0 else "")
+    return _some([shown(word) for word in list(words)[:MOST_LISTED]], len(words))
+
+
+def _some(said: Sequence[str], count: int) -> str:
+    more = count - MOST_LISTED
+    return ", ".join(said[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")

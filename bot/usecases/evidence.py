@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from bot.domain.approvals import Answer, Outcome, Prompt, Subject
+from bot.domain.balances import MOST_TOLD, as_code, changed, tell
 from bot.domain.jobs import TRAINED_AT, Event, Job, JobState, Transition
 from bot.domain.requests import Actor, Json, Payload
 from bot.domain.text import code, cut, escape, in_one_line
@@ -103,6 +104,27 @@ def _data(former: Job, job: Job) -> Iterator[tuple[str, str]]:
         if then.columns is not None and now.columns is not None:
             yield "Columns", _numbers(then.columns, now.columns)
         yield from _pairs(then.facts, now.facts)
+        yield from _balances(then, now)
+
+
+def _balances(then: Payload, now: Payload) -> Iterator[tuple[str, str]]:
+    """Each balance then and now, and the labels that came or went."""
+    before = dict(tell(then.balances))
+    for heading, told in tell(now.balances):
+        # Plans of earlier versions keep their balance as a fact.
+        former_told = before.get(heading) or _foreign(then.facts.get(heading, "none"), 120)
+        yield _foreign(heading, 60), _both(former_told, told)
+    former = {(one.part, one.column): one for one in then.balances}
+    for one in now.balances:
+        came, went = changed(former.get((one.part, one.column), one), one)
+        yield from _named("New labels", came)
+        yield from _named("Labels no more there", went)
+
+
+def _named(heading: str, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if labels:
+        more = f" and {len(labels) - MOST_TOLD:,} more" if len(labels) > MOST_TOLD else ""
+        yield heading, ", ".join(map(as_code, labels[:MOST_TOLD])) + more
 
 
 def _payload(job: Job) -> Payload | None:

@@ -15,6 +15,7 @@ from bot.domain.approvals import (
     is_given_up,
     say_unreadable,
 )
+from bot.domain.balances import tell
 from bot.domain.changes import Button
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
@@ -155,7 +156,8 @@ def _data_facts(job: Job) -> list[tuple[str, str]]:
         return []
     payload = job.plan.payload
     size = f"{payload.rows:,} rows, SHA-256 {payload.sha256[:12]}"
-    return [("Data", f"{payload.name} ({size})"), *(("Warning", warning) for warning in payload.warnings)]
+    warnings = [("Warning", warning) for warning in payload.warnings]
+    return [("Data", f"{payload.name} ({size})"), *tell(payload.balances), *warnings]
 
 
 def consequence(deps: Deps, job: Job, subject: Subject) -> str:

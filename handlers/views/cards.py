@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bot.domain.balances import tell
 from bot.domain.changes import Button
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus
@@ -59,8 +60,10 @@ def _fields(job: Job) -> list[tuple[str, str]]:
 def _data(job: Job) -> Iterator[tuple[str, str]]:
     payload = job.plan.payload if job.plan else None
     if payload is not None:
-        yield "Data", f"{payload.name} ({payload.rows:,} rows, SHA-256 {payload.sha256[:12]})"
+        width = f" in {payload.columns:,} columns" if payload.columns else ""
+        yield "Data", f"{payload.name} ({payload.rows:,} rows{width}, SHA-256 {payload.sha256[:12]})"
         yield from payload.facts.items()
+        yield from tell(payload.balances)
 
 
 def _warnings(job: Job) -> Iterator[str]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from bot.domain.approvals import Outcome, Prompt
+from bot.domain.balances import tell
 from bot.domain.history import Span, Story, spans
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Job
@@ -27,6 +28,7 @@ _MOST_ON_A_PAGE = 9000
 _WORTH_TELLING = timedelta(seconds=1)
 _DIGEST = 12
 """Signs of a digest that tell it from every other here."""
+_MOST_LABELS = 30
 _SCOPES = {"here": "Here", "mine": "Mine", "all": "Everybody's"}
 _SCOPE = re.compile(r"(?:^|\s+)(?:here|mine|all)$", re.IGNORECASE)
 _FORMS: Mapping[Form, str] = {Form.CSV: "Export CSV", Form.JSONL: "Export JSON lines"}
@@ -163,7 +165,8 @@ def _facts(job: Job) -> Iterator[str]:
         size = f"{payload.rows:,} rows{width}, {payload.size:,} bytes"
         yield f"Data: {verbatim(payload.name)}, {size}, SHA-256 {code(payload.sha256)}"
         yield from (f"{foreign(label, 80)}: {foreign(fact)}" for label, fact in payload.facts.items())
-        yield from (f"Warning: {foreign(warning)}" for warning in payload.warnings)
+        yield from (f"{foreign(label, 80)}: {text}" for label, text in tell(payload.balances, _MOST_LABELS))
+        yield from (f"Warning: {foreign(warning, 500)}" for warning in payload.warnings)
     if job.request.kept_from:
         yield f"Data kept from training {code(job.request.kept_from)}"
     if job.remote_id:

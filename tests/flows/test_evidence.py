@@ -128,7 +128,7 @@ async def test_sestek_says_before_the_start_what_is_live(tmp_path: Path) -> None
         assert "*Last went live*" in text
         assert "approved by <@U0BORA0001>" in text
         assert "the same bytes as then" in text
-        assert re.search(r"\*Labels\* \d+, as before", text)
+        assert re.search(r"\*Labels\* \d+[:,] .+, as before", text)
 
 
 async def test_another_switch_in_between_makes_the_question_anew(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from bot.domain.arguments import usage
+from bot.domain.balances import Balance
 from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.requests import Payload, Plan, SourceFile, TrainRequest
 from bot.errors import (
@@ -33,7 +35,7 @@ from bot.errors import (
 from bot.ports import Found, Gate, Provider, Reference, Watched
 from bot.providers.http import Sessions, Tools, open_sessions
 from bot.providers.sestek import ARGUMENTS, LANGUAGES, WORDS, build, refuse_model_id, to_body, to_status
-from bot.providers.sestek_rows import MOST_IN_LINE, count_rows
+from bot.providers.sestek_rows import MOST_IN_LINE, Tally, count_rows
 from sandbox.clock import Clock
 from sandbox.services.multipart import read_parts
 from sandbox.services.sestek import Sestek as SandboxSestek
@@ -294,64 +296,112 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, content: bytes, lin
     assert caught.value.line == line
 
 
-def test_a_good_file_is_counted(provider: Provider, tmp_path: Path) -> None:
-    """Rows, labels and their balance stand on the card; blank lines are no rows."""
+def labelled(*counts: tuple[str, int]) -> bytes:
+    """So many rows of each label, none like another."""
+    return b"".join(row(label, f"{label}.{number}") for label, count in counts for number in range(count))
+
+
+def checked(tmp_path: Path, content: bytes) -> Tally:
     path = tmp_path / "data"
-    path.write_bytes(row("refund", "1") + b"\n" + row("order", "2") + row("refund", "3") + row("order", "4") + b"\r\n")
+    path.write_bytes(content)
+    return count_rows(path)
+
+
+def refused(tmp_path: Path, content: bytes) -> DataError:
+    with pytest.raises(DataError) as caught:
+        checked(tmp_path, content)
+    return caught.value
+
+
+def test_a_good_file_is_counted(provider: Provider, tmp_path: Path) -> None:
+    """Rows, labels and their balance go with the plan; blank lines are no rows."""
+    path = tmp_path / "data"
+    path.write_bytes(labelled(("refund", 5)) + b"\n" + labelled(("order", 6)) + b"\r\n")
     payload = provider.prepare(request(), {"data": source(path)}, tmp_path)
     assert payload == Payload(
         name="my-model.jsonl",
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size=path.stat().st_size,
-        rows=4,
-        facts={"Labels": "2", "Balance": "`refund` 2, `order` 2"},
+        rows=11,
+        balances=(Balance(column="Label", counts=(("order", 6), ("refund", 5)), least=("refund", 5), is_label=True),),
     )
 
 
-def test_many_labels_are_summed_up(tmp_path: Path) -> None:
-    """With more labels than a line holds, the rarest and the most frequent one say how even they are."""
-    path = tmp_path / "data"
-    path.write_bytes(b"".join(row(f"l{n}", f"{n}.{i}") for n in range(1, 9) for i in range(n * 200)))
-    assert count_rows(path).facts() == {"Labels": "8", "Balance": "from 200 (`l1`) to 1,600 (`l8`)"}
+def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    """One answer shows all there is to mend: each kind once, with its first lines and how many there are."""
+    broken = row() + row(text=" ") * 6 + b"{\n" + b"[]\n" * 2 + row(label="")
+    error = refused(tmp_path, broken)
+    assert str(error) == (
+        "`Text` on line 2 is empty. The same on lines 3, 4, 5 and 2 more. "
+        "Line 8 is not JSON. The object must stand on one line. "
+        "Line 9 is a list, not an object with Label and Text. The same on line 10. "
+        "`Label` on line 11 is empty."
+    )
+    assert error.line == 2
+
+
+def test_a_file_of_nothing_but_faults_gets_a_short_answer(tmp_path: Path) -> None:
+    """However much is wrong, the answer stays a few sentences long."""
+    kinds = [
+        b"x",
+        b"[]",
+        b"\xff",
+        b"{}",
+        b'{"Label": 1}',
+        b'{"Label": ""}',
+        b'{"Label": "a"}',
+        b'{"Label": "a", "Text": 1}',
+    ]
+    error = refused(tmp_path, b"\n".join(kinds * 2000))
+    assert "and 1,996 more" in str(error)
+    assert "There are 3 more kinds of faults." in str(error)
+    assert len(str(error)) < 800
+
+
+FIVE = labelled(("a", 5), ("b", 5))
 
 
 @pytest.mark.parametrize(
     ("content", "warnings"),
     [
-        (row("a", "1") * 3 + row("b", "2") + row("b", "3"), ("Rows that repeat an earlier one: 2.",)),
+        (FIVE + row("b", "b.0") * 2, ("Rows that repeat an earlier one: 2, on lines 11 (as on 6) and 12 (as on 6).",)),
         (
-            row("a", "1") + row("b", "1") + row("a", "2") + row("b", "3"),
-            ("Rows whose text stands under another label too: 1.",),
+            FIVE + row("b", "a.0") + row("a", "b.1") + row("b", "a.0"),
+            (
+                "Rows that repeat an earlier one: 1, on line 13.",
+                "Rows whose text stands under another label too: 2, on lines 11 (as on 1) and 12 (as on 7).",
+            ),
         ),
-        (row("a", "1") + row("a", "2") + row("b", "3"), ("Labels with a single example: `b`.",)),
-        (row("a", "1") + row("a", "2"), ("All rows have the label `a`: there is nothing to tell apart.",)),
+        (FIVE + labelled(("c", 4)), ("Labels with fewer than 5 examples: `c` 4 (line 11).",)),
         (
-            row("a", "1") + row("A ", "2") + row("a", "3") + row("A ", "4"),
-            ("Labels that differ only in capitals or spaces: `a`, `A `.",),
+            labelled(*((f"l{number}", 1) for number in range(7))),
+            (
+                (
+                    "Labels with fewer than 5 examples: `l0` 1 (line 1), `l1` 1 (line 2), `l2` 1 (line 3), "
+                    "`l3` 1 (line 4), `l4` 1 (line 5) and 2 more."
+                ),
+            ),
+        ),
+        (labelled(("a", 9)), ("All rows have the label `a`: there is nothing to tell apart.",)),
+        (
+            labelled(("a", 5), ("A ", 5), ("환불", 5), (unicodedata.normalize("NFD", "환불"), 5), ("b", 5)),
+            (
+                (
+                    "Labels that differ only in capitals, spaces or composed letters: `a` (line 1), `A ` (line 6), "
+                    f"`환불` (line 11), `{unicodedata.normalize('NFD', '환불')}` (line 16)."
+                ),
+            ),
         ),
         (
-            b'{"Label": "a", "Text": "1", "Id": 7}\n' + row("a", "2") + row("b", "3") + row("b", "4"),
+            FIVE + b'{"Label": "a", "Text": "1", "Id": 7}\n',
             ("Sent along, though only Label and Text are documented: `Id`.",),
         ),
-        (
-            b"".join(row(f"l{n}", str(n)) for n in range(7)),
-            ("Labels with a single example: `l0`, `l1`, `l2`, `l3`, `l4` and 2 more.",),
-        ),
-        (row("a", "1") + row("a", "2") + row("b", "3") + row("b", "4"), ()),
+        (FIVE, ()),
     ],
 )
 def test_what_makes_a_training_worse_is_warned_of(tmp_path: Path, content: bytes, warnings: tuple[str, ...]) -> None:
-    """Warnings do not stop a training, and nothing is warned of in a good file."""
-    path = tmp_path / "data"
-    path.write_bytes(content)
-    assert count_rows(path).warnings() == warnings
-
-
-def test_labels_are_made_fit_for_a_message(tmp_path: Path) -> None:
-    """A label of a file cannot break the line that shows it."""
-    path = tmp_path / "data"
-    path.write_bytes(row("a\n`b`\x00" + "c" * 60, "1"))
-    assert count_rows(path).facts()["Balance"] == "`a\ufffd\ufffdb\ufffd\ufffd" + "c" * 34 + "` 1"
+    """Warnings do not stop a training, name the lines, and nothing is warned of in a good file."""
+    assert checked(tmp_path, content).warnings() == warnings
 
 
 # -- what the service says --------------------------------------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""How the rows of a data file are spread over labels: counted by the check, kept with the plan, told alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bot.domain.text import code, cut, in_one_line
+
+MOST_KEPT = 50
+"""So many labels are kept one by one; how many more there are, and their rows, is kept as numbers."""
+MOST_IN_LABEL = 80
+MOST_TOLD, MOST_IN_TOLD = 5, 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """`counts` are labels with their rows, the most frequent first; `others` more labels have `other_rows` together.
+
+    `column` is where the labels stand; `is_label` where the service is known to learn them, and not only a column of
+    few values. `least` is the rarest label of all. `part` is the role of the file ("data", "eval").
+    """
+
+    column: str
+    counts: tuple[tuple[str, int], ...]
+    least: tuple[str, int]
+    others: int = 0
+    other_rows: int = 0
+    is_label: bool = False
+    part: str = "data"
+
+    @property
+    def labels(self) -> int:
+        return len(self.counts) + self.others
+
+
+def weigh(column: str, counted: Mapping[str, int], *, is_label: bool = False, part: str = "data") -> Balance:
+    """The balance of labels that were counted, of which there is at least one."""
+    ranked = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    rest = ranked[MOST_KEPT:]
+    return Balance(
+        column=_kept(column),
+        counts=tuple((_kept(label), rows) for label, rows in ranked[:MOST_KEPT]),
+        least=(_kept(ranked[-1][0]), ranked[-1][1]),
+        others=len(rest),
+        other_rows=sum(rows for _, rows in rest),
+        is_label=is_label,
+        part=part,
+    )
+
+
+def _kept(label: str) -> str:
+    return cut(in_one_line(label), MOST_IN_LABEL)
+
+
+def tell(balances: Iterable[Balance], most: int = MOST_TOLD) -> list[tuple[str, str]]:
+    """A heading and a text for each; the texts are escaped, their labels are code."""
+    return [(_heading(one), _told(one, most)) for one in balances]
+
+
+def _heading(balance: Balance) -> str:
+    what = "Labels" if balance.is_label else f"Balance of {balance.column or 'a column without a name'}"
+    return what if balance.part == "data" else f"Evaluation: {what}"
+
+
+def _told(balance: Balance, most: int) -> str:
+    many = f"{balance.labels:,}: " if balance.is_label else ""
+    if balance.labels <= most:
+        return many + ", ".join(_one(*one) for one in balance.counts)
+    if most <= MOST_TOLD:
+        label, rows = balance.counts[0]
+        return f"{balance.labels:,}, from {_one(*balance.least)} to {_one(label, rows)}"
+    shown = ", ".join(_one(*one) for one in balance.counts[:most])
+    left = balance.counts[most:]
+    rows = balance.other_rows + sum(one for _, one in left)
+    return f"{many}{shown} and {balance.others + len(left):,} more with {rows:,} rows"
+
+
+def _one(label: str, rows: int) -> str:
+    return f"{as_code(label)} {rows:,}"
+
+
+def as_code(label: str) -> str:
+    """A label as code, cut to what a line holds."""
+    return code(cut(label, MOST_IN_TOLD)) if label.strip() else "(empty)"
+
+
+def changed(then: Balance, now: Balance) -> tuple[list[str], list[str]]:
+    """The labels that are new, and those that are gone; both empty where not all labels are kept."""
+    if then.others or now.others:
+        return [], []
+    before, after = dict(then.counts), dict(now.counts)
+    return [label for label in after if label not in before], [label for label in before if label not in after]

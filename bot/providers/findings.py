@@ -1,0 +1,152 @@
+"""What a check of a data file finds, with the lines: faults that refuse it, and rows that repeat one another."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from bot.errors import DataError
+
+MOST_LINES = 3
+MOST_KINDS = 5
+
+COMPARED = 1_000_000
+"""So many rows are compared with each other; what repeats after them is not looked for."""
+_BUCKETS = 64
+
+
+@dataclass(slots=True)
+class Lines:
+    """How many there are, and the first few of them: each a line, with the earlier one that it repeats, or 0."""
+
+    count: int = 0
+    first: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, line: int, earlier: int = 0) -> None:
+        self.count += 1
+        if len(self.first) < MOST_LINES:
+            self.first.append((line, earlier))
+
+    def join(self, others: "Lines") -> None:
+        """Take in the lines of another part, wherever in the file they are."""
+        self.count += others.count
+        self.first = sorted([*self.first, *others.first])[:MOST_LINES]
+
+    def __str__(self) -> str:
+        """`line 7`, `lines 3, 9 (as on 2) and 12`, `lines 3, 9, 12 and 1,204 more`."""
+        said = [f"{line:,} (as on {earlier:,})" if earlier else f"{line:,}" for line, earlier in self.first]
+        more = self.count - len(said)
+        last = f"{more:,} more" if more else said.pop()
+        return f"line{'s' * (self.count > 1)} {', '.join(said)}{' and ' if said else ''}{last}"
+
+
+class Fault(Exception):  # noqa: N818  it becomes a part of an error
+    """Something wrong on one line. Faults of one `kind` are told once, with the sentence of the first."""
+
+    def __init__(self, kind: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults of a file by kind, so that one look at the answer shows all there is to do."""
+
+    _sentences: dict[str, str] = field(default_factory=dict)
+    _begins: dict[str, int] = field(default_factory=dict)
+    _rest: dict[str, Lines] = field(default_factory=dict)
+
+    def add(self, fault: Fault, line: int) -> None:
+        if fault.kind in self._rest:
+            self._rest[fault.kind].add(line)
+            return
+        self._sentences[fault.kind] = str(fault)
+        self._begins[fault.kind] = line
+        self._rest[fault.kind] = Lines()
+
+    def refuse_any(self) -> None:
+        """Raises DataError where there is a fault."""
+        if self._sentences:
+            self.refuse()
+
+    def refuse(self) -> NoReturn:
+        """The faults as one error: it begins with the first of them, and names its line."""
+        said = list(self._say())
+        more = len(said) - MOST_KINDS
+        rest = [f"There are {more} more kinds of faults."] if more > 0 else []
+        raise DataError(" ".join([*said[:MOST_KINDS], *rest]), line=next(iter(self._begins.values())))
+
+    def _say(self) -> Iterator[str]:
+        for kind, sentence in self._sentences.items():
+            rest = self._rest[kind]
+            yield f"{sentence} The same on {rest}." if rest.count else sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """`rows` equal an earlier one as a whole; `keys` equal an earlier one in what counts and differ in the other."""
+
+    rows: Lines
+    keys: Lines
+    left_out: int
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Finds equal rows by hashes of 8 bytes: 20 bytes a row for COMPARED rows at most, whatever the rows hold.
+
+    By chance, two different rows of a million count as equal once in some ten million files.
+    """
+
+    rows: int = 0
+    _buckets: list[tuple["array[int]", "array[int]", "array[int]"]] = field(
+        default_factory=lambda: [(array("q"), array("q"), array("I")) for _ in range(_BUCKETS)]
+    )
+
+    def add(self, key: int, other: int, line: int) -> None:
+        """One row: the hash of what counts (its text), the hash of the rest (its label), the line."""
+        self.rows += 1
+        if self.rows <= COMPARED:
+            keys, others, lines = self._buckets[key % _BUCKETS]
+            keys.append(key)
+            others.append(other)
+            lines.append(line)
+
+    def find(self) -> Repeated:
+        """Compare what was added, a part after the other."""
+        found = Repeated(Lines(), Lines(), max(0, self.rows - COMPARED))
+        for bucket in self._buckets:
+            rows, keys = _compare(*bucket)
+            found.rows.join(rows)
+            found.keys.join(keys)
+        return found
+
+
+def _compare(keys: "array[int]", others: "array[int]", lines: "array[int]") -> tuple[Lines, Lines]:
+    """The rows that repeat one, and those that contradict the first of their key."""
+    rows, contradicting = Lines(), Lines()
+    first: dict[int, int] = {}
+    pairs: set[tuple[int, int]] = set()
+    for place, key in enumerate(keys):
+        begin = first.setdefault(key, place)
+        if begin == place:
+            continue
+        other = others[place]
+        if other == others[begin] or (key, other) in pairs:
+            rows.add(lines[place], lines[begin] if other == others[begin] else 0)
+        else:
+            pairs.add((key, other))
+            contradicting.add(lines[place], lines[begin])
+    return rows, contradicting
+
+
+def say_repeated(found: Repeated, contradicting: str = "") -> list[str]:
+    """Warnings; `contradicting` says what it means that keys repeat under another label."""
+    limit = (
+        f"Repeated rows are looked for among the first {COMPARED:,} only; {found.left_out:,} more were not compared."
+    )
+    return [
+        *([f"Rows that repeat an earlier one: {found.rows.count:,}, on {found.rows}."] if found.rows.count else []),
+        *([f"{contradicting}: {found.keys.count:,}, on {found.keys}."] if found.keys.count else []),
+        *([limit] if found.left_out else []),
+    ]
