@@ -14,13 +14,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot import health_page
 from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
+from bot.identity import SLACK_FAILURES, Acquaintance
 from bot.policy_file import PolicyWatch
 from bot.poller import Crew, Poller, Tick, contain
 from bot.ports import Anchoring, Caps, Deps, Limits
@@ -41,8 +41,7 @@ from bot.usecases.recover import recover
 from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
 from handlers.ids import REQUEST_PATH
-from handlers.messenger import SlackMessenger, code_of
-from handlers.origins import Doorkeeper, Installation
+from handlers.messenger import SlackMessenger
 from handlers.sockets import Patience, Sockets
 from handlers.uploads import Transport
 from storage.store import SqliteStore
@@ -70,9 +69,6 @@ TRANSPORT = Transport(
     unclear=(aiohttp.ClientError, TimeoutError, OSError),
     upload_timeout=aiohttp.ClientTimeout(total=150, connect=10),
 )
-SLACK_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
-ASK_AGAIN_AFTER = 2.0
-"""Seconds between two questions to Slack who the bot is."""
 _LONGEST_STAMP = 20
 MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """What reading a request in a shape that it does not have ends in."""
@@ -137,10 +133,11 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             alarm_channel=settings.slack.alarm_channel or "",
             anchoring=anchoring_of(settings),
         )
-        identity = _Identity(client, kin=frozenset(settings.slack.teams))
+        identity = Acquaintance(client, store, kin=frozenset(settings.slack.teams))
         app = make_app(settings, client, deps, identity)
         await recover(deps)
         await note_policy(deps)
+        await identity.recall()
         await stack.enter_async_context(_beside(identity.read()))
         stack.push_async_callback(crew.close)
         stack.push_async_callback(poller.close)
@@ -152,7 +149,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         yield Bot(app=app, deps=deps, poller=poller, crew=crew, address=address, health=health)
 
 
-def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "_Identity") -> AsyncApp:
+def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: Acquaintance) -> AsyncApp:
     """The Bolt app. No listener waits for a network, so the ack may wait for the listener."""
 
     # Bolt passes arguments by the names of a plain function's parameters; a bound method confuses it.
@@ -168,57 +165,6 @@ def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: "
     )
     handlers.register(app, deps, identity.door)
     return app
-
-
-class _Identity:
-    """Who the bot is, and where. Asked for beside the start: Bolt by itself would ask before the first ack."""
-
-    def __init__(self, client: AsyncWebClient, *, kin: frozenset[str] = frozenset()) -> None:
-        self.door = Doorkeeper()
-        self._client, self._kin = client, kin
-        self._known: Mapping[str, Any] = {}
-
-    def result(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            bot_token=self._client.token,
-            bot_id=self._known.get("bot_id"),
-            bot_user_id=self._known.get("user_id"),
-        )
-
-    async def read(self) -> None:
-        """Ask until Slack tells. Nothing is let in before, see `handlers.origins`."""
-        while self.door.installation is None:
-            try:
-                self._learn(_as_dict((await self._client.auth_test()).data))
-            except SLACK_FAILURES as error:
-                log.warning("Slack does not tell who the bot is: %s", _code(error))
-            except (AttributeError, KeyError, ValueError):
-                # slack_sdk takes every answer for a JSON object in UTF-8.
-                log.warning("Slack does not tell who the bot is: its answer cannot be read")
-            if self.door.installation is None:
-                await asyncio.sleep(ASK_AGAIN_AFTER)
-
-    def _learn(self, told: Mapping[str, Any]) -> None:
-        team, enterprise = str(told["team_id"]), str(told.get("enterprise_id") or "")
-        is_org_wide = told.get("is_enterprise_install") is True
-        if is_org_wide and not enterprise:
-            enterprise = team
-        installation = Installation(
-            team=team, bot=str(told["user_id"]), enterprise=enterprise, is_org_wide=is_org_wide, kin=self._kin
-        )
-        self._known = told
-        self.door.learn(installation)
-
-
-def _as_dict(data: dict[str, Any] | bytes) -> dict[str, Any]:
-    return data if isinstance(data, dict) else {}
-
-
-def _code(error: Exception) -> str:
-    """What went wrong, in a word. Of an answer that could not be read, the SDK hands on whatever it has."""
-    return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
 
 
 @asynccontextmanager

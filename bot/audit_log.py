@@ -14,11 +14,12 @@ from typing import Any, TextIO
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SLACK_FAILURES, slack_client, utc_now
+from bot.app import slack_client, utc_now
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.audit_check import Report
 from bot.domain.exports import csv_line
 from bot.errors import ConfigurationError, MessengerError, StoreError, UsageError
+from bot.identity import SLACK_FAILURES
 from bot.settings import Settings, variable
 from bot.usecases.auditing import ANCHOR
 from storage import audit

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
 
-from bot.app import SLACK_FAILURES, open_store, slack_client, utc_now
+from bot.app import open_store, slack_client, utc_now
 from bot.errors import ConfigurationError, StoreError
+from bot.identity import SLACK_FAILURES
 from bot.policy_file import load_policy
 from bot.ports import Undelivered
 from bot.providers import registry

@@ -309,6 +309,19 @@ class Caps:
     commands: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who the bot is, in Slack's ids: its user and bot, its workspace and organisation. `token` is a digest of the
+    token for which Slack told this."""
+
+    token: str
+    team: str
+    user: str
+    bot: str = ""
+    enterprise: str = ""
+    is_org_wide: bool = False
+
+
 class Store(Protocol):
     """Everything that is kept. Each method is one transaction; when it returns, it is on disk."""
 
@@ -387,6 +400,12 @@ class Store(Protocol):
         """What was kept of somebody."""
 
     async def keep_person(self, person: Person) -> None: ...
+
+    async def identity(self) -> Identity | None:
+        """Who the bot was when Slack told it last."""
+
+    async def keep_identity(self, identity: Identity | None) -> None:
+        """Instead of what was kept; None forgets it."""
 
     async def health(self) -> Mapping[str, ServiceHealth]: ...
 

@@ -85,6 +85,11 @@ class Doorkeeper:
         self.installation = installation
         self._known.set()
 
+    def forget(self) -> None:
+        """Slack has taken back what it told: nothing is let in until it tells anew."""
+        self.installation = None
+        self._known.clear()
+
     async def check(self, origin: Origin) -> None:
         """Raise RefusedError for a command, click or form of another workspace, or of a person from elsewhere."""
         own = await self.require()

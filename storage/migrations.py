@@ -68,6 +68,12 @@ def m007_people(db: Database) -> None:
     db.execute("CREATE TABLE people (id TEXT PRIMARY KEY, person TEXT NOT NULL)")
 
 
+@migrations()
+def m008_identity(db: Database) -> None:
+    """Who Slack said that the bot is, for which token (by its digest); one row at most."""
+    db.execute("CREATE TABLE identity (token TEXT PRIMARY KEY, identity TEXT NOT NULL)")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

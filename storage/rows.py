@@ -17,7 +17,7 @@ from bot.domain.people import Person
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
-from bot.ports import Asked, Click, Inquiry, Undelivered, Visit
+from bot.ports import Asked, Click, Identity, Inquiry, Undelivered, Visit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -31,6 +31,7 @@ HEALTH = TypeAdapter(ServiceHealth)
 INQUIRY = TypeAdapter(Inquiry)
 VISIT = TypeAdapter(Visit)
 PERSON = TypeAdapter(Person)
+IDENTITY = TypeAdapter(Identity)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
@@ -257,6 +258,15 @@ def person_row(person: Person) -> dict[str, Any]:
 def to_person(row: Row) -> Person:
     with _reading(f"What is kept of {row['id']}", row):
         return PERSON.validate_json(row["person"])
+
+
+def identity_row(identity: Identity) -> dict[str, Any]:
+    return {"token": identity.token, "identity": dump(IDENTITY, identity)}
+
+
+def to_identity(row: Row) -> Identity:
+    with _reading("Who the bot is", row):
+        return IDENTITY.validate_json(row["identity"])
 
 
 def health_row(health: ServiceHealth) -> dict[str, Any]:

@@ -17,7 +17,20 @@ from bot.domain.jobs import ENDS, Job, JobState, Transition
 from bot.domain.people import Person
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
-from bot.ports import DUE_IN, Answered, Asked, Caps, Click, Inquiry, JobFilter, Overview, Undelivered, Visit, Work
+from bot.ports import (
+    DUE_IN,
+    Answered,
+    Asked,
+    Caps,
+    Click,
+    Identity,
+    Inquiry,
+    JobFilter,
+    Overview,
+    Undelivered,
+    Visit,
+    Work,
+)
 from storage import asks, audit, history, homes, outbox
 from storage.migrations import migrations
 from storage.rows import (
@@ -27,6 +40,7 @@ from storage.rows import (
     dump,
     group_row,
     health_row,
+    identity_row,
     inquiry_row,
     job_row,
     looked_columns,
@@ -38,6 +52,7 @@ from storage.rows import (
     to_click,
     to_group,
     to_health,
+    to_identity,
     to_inquiry,
     to_job,
     to_ms,
@@ -243,6 +258,18 @@ class SqliteStore:
 
     async def keep_person(self, person: Person) -> None:
         await self._write(lambda db: put(db, "people", person_row(person)))
+
+    async def identity(self) -> Identity | None:
+        found = await self._read(lambda db: rows(db, "SELECT * FROM identity"))
+        return next(iter(readable(to_identity, found)), None)
+
+    async def keep_identity(self, identity: Identity | None) -> None:
+        def work(db: Database) -> None:
+            db.execute("DELETE FROM identity")
+            if identity is not None:
+                insert(db, "identity", identity_row(identity))
+
+        await self._write(work)
 
     async def health(self) -> Mapping[str, ServiceHealth]:
         found = await self._read(lambda db: rows(db, "SELECT * FROM health"))

@@ -18,7 +18,7 @@ from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.people import Person
 from bot.domain.requests import Actor, Payload, Plan
-from bot.ports import DUE_IN, Answered, Asked, Caps, JobFilter, Store, Work
+from bot.ports import DUE_IN, Answered, Asked, Caps, Identity, JobFilter, Store, Work
 from tests.contract.samples import (
     ADA,
     BORA,
@@ -1131,6 +1131,15 @@ class Known:
         await store.keep_person(ada)
         await store.keep_person(replace(ada, has_left=True))
         assert await store.person(ADA.user) == replace(ada, has_left=True)
+
+    async def test_one_identity_is_kept(self, store: Store) -> None:
+        """The last one, also where the token was another; nothing is left of one that was forgotten."""
+        first = Identity(token="a1", team="T0SWITCHYD", user="U0BOT", bot="B0BOT")
+        second = Identity(token="b2", team="E0ACME", user="U0BOT", enterprise="E0ACME", is_org_wide=True)
+        assert await store.identity() is None
+        for one in (first, second, None):
+            await store.keep_identity(one)
+            assert await store.identity() == one
 
     async def test_a_touch_is_a_write_that_nothing_shows(self, store: Store) -> None:
         """It is asked for again and again, and leaves no group, no job and no message."""

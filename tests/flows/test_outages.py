@@ -11,7 +11,7 @@ import pytest
 from bot.domain.jobs import AT_SERVICE, Job, JobState
 from sandbox.services import Service
 from sandbox.slack.workspace import Message
-from tests.flows.lab import CHANNEL, Lab, lab, shown
+from tests.flows.lab import CHANNEL, Lab, lab, shown, until
 
 ALARMS = "C0ALARMS01"
 DID_START = "Did this training start?"
@@ -337,6 +337,22 @@ async def test_slack_that_is_down_is_caught_up_with(tmp_path: Path, cut: str) ->
 
 def posts_to(here: Lab, channel: str) -> int:
     return sum(call.args["channel"] == channel for call in here.world.slack.calls_of("chat.postMessage"))
+
+
+async def test_a_restart_while_slack_does_not_say_who_we_are_lets_people_in(tmp_path: Path) -> None:
+    """What it said at the start before is known, so that commands and trainings go on."""
+    async with lab(tmp_path) as here:
+        here.refusals.add("internal_error")
+
+        async def is_known() -> bool:
+            return await here.bot.deps.store.identity() is not None
+
+        await until(is_known)
+        await here.stop()
+        await here.world.slack.switch("fail", {"method": "auth.test", "times": 100_000, "error": "internal_error"})
+        await here.start()
+        assert "Got it" in await here.type(LINES["sestek"])
+        await here.reaches(JobState.LIVE)
 
 
 async def test_slacks_request_to_wait_is_obeyed(tmp_path: Path) -> None:

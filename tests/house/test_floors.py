@@ -27,12 +27,14 @@ ROOMS: dict[str, set[str]] = {
     "bot.cli": EVERYTHING
     | {"bot.app", "bot.doctor", "bot.history", "bot.manifest", "bot.docs", "bot.backup", "click"}
     | {"bot.policy_shell", "bot.audit"},
-    "bot.app": EVERYTHING | {"bot.health_page", "bot.policy_file", "aiohttp", "slack_bolt", "slack_sdk"},
-    "bot.doctor": EVERYTHING | {"bot.app", "bot.policy_file", "slack_sdk"},
+    "bot.app": EVERYTHING
+    | {"bot.health_page", "bot.identity", "bot.policy_file", "aiohttp", "slack_bolt", "slack_sdk"},
+    "bot.identity": PORTS | {"handlers", "aiohttp", "slack_bolt", "slack_sdk"},
+    "bot.doctor": EVERYTHING | {"bot.app", "bot.identity", "bot.policy_file", "slack_sdk"},
     "bot.history": EVERYTHING | {"bot.app", "bot.audit_log"},
     "bot.backup": EVERYTHING | {"bot.app", "bot.audit_log", "bot.policy_file"},
     "bot.audit": {"bot.audit_log", "bot.settings", "click"},
-    "bot.audit_log": EVERYTHING | {"bot.app", "slack_sdk"},
+    "bot.audit_log": EVERYTHING | {"bot.app", "bot.identity", "slack_sdk"},
     "bot.policy_shell": EVERYTHING | {"bot.app", "bot.policy_file"},
     "bot.policy_file": GROUND | {"bot.settings", "bot.providers", "bot.toml_lines", "pydantic", "pydantic_core"},
     "bot.manifest": GROUND | {"handlers", "yaml"},

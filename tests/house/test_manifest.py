@@ -61,7 +61,8 @@ def commands(app: Manifest) -> list[Mapping[str, Any]]:
 
 def nodes(*places: str) -> Iterator[ast.AST]:
     """The syntax of these files and folders, apart from the list of ids itself."""
-    files = [file for place in places for file in (ROOT / place).rglob("*.py")] + [ROOT / "bot" / "app.py"]
+    files = [file for place in places for file in (ROOT / place).rglob("*.py")]
+    files += [ROOT / "bot" / "app.py", ROOT / "bot" / "identity.py"]
     for file in files:
         if file != ROOT / "handlers" / "ids.py":
             yield from ast.walk(ast.parse(file.read_text("utf-8")))
