@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 PATHS := bot handlers storage sandbox tests bench
 PYTEST_ARGS ?= -n 6 --dist worksteal
 
+# Byte code is kept, also where the machine says otherwise: each test's process and each bot would compile it all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test proof mutants fuzz bench lint format types contracts check docs lock audit clean
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportSize, async_playwright, expect
 
 from sandbox.world import World
 
@@ -30,7 +30,8 @@ ARGUMENTS = [
 ]
 WIDE = ViewportSize(width=1440, height=900)
 NARROW = ViewportSize(width=390, height=844)
-PATIENCE_MILLISECONDS = 5000
+PATIENCE_MILLISECONDS = 15_000
+"""Far more than it takes, for machines that have much else to do."""
 
 Theme = Literal["light", "dark"]
 Window = tuple[str, int, int, Theme]
@@ -75,6 +76,7 @@ async def tabs() -> AsyncIterator[Tabs]:
     chromium = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if chromium is None:
         pytest.skip(f"no Chromium is installed (looked for {', '.join(PROGRAMS)})")
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield Tabs(started)

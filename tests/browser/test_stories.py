@@ -50,7 +50,7 @@ async def test_a_training_is_typed_and_its_card_moves_to_its_end(bot: Lab, open_
     await enter(page, "/train sestek my-model en-US")
     await expect(messages(page).filter(has_text="Got it")).to_be_visible()
     card = messages(page).filter(has_text="Asked by")
-    await expect(card).to_contain_text("live", timeout=15_000)
+    await expect(card).to_contain_text("live")
     await expect(card).to_have_count(1)
     await expect(messages(page).filter(has_text="@Ada Yılmaz").filter(has_text="live").last).to_be_visible()
 
@@ -80,7 +80,7 @@ async def test_a_switch_is_offered_approved_by_another_person_and_applied(bot: L
     await other.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
     await expect(question).to_contain_text("Approved by @Bora Kim")
     await expect(question.get_by_role("button", name="Approve")).to_have_count(0)
-    await expect(messages(page).filter(has_text="Asked by").first).to_contain_text("live", timeout=15_000)
+    await expect(messages(page).filter(has_text="Asked by").first).to_contain_text("live")
     assert len(bot.world.services.sony.switches) == 1
 
 
@@ -112,7 +112,7 @@ async def test_the_home_tab_shows_what_waits_and_answers_there(bot: Lab, open_pa
     await home.get_by_role("button", name="Approve").click()
     await page.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
     await expect(home).to_contain_text("Thank you: approved.")
-    await expect(home).to_contain_text("Nothing waits for your decision.", timeout=15_000)
+    await expect(home).to_contain_text("Nothing waits for your decision.")
     await page.get_by_role("link", name="Messages").click()
     await expect(home).to_be_hidden()
     await expect(page.get_by_role("log", name="Messages in switchyard")).to_be_visible()
@@ -133,7 +133,7 @@ async def test_a_training_is_started_in_the_form(bot: Lab, open_page: OpenPage) 
     await form.get_by_role("button", name="Start").click()
     await expect(form).to_have_count(0)
     card = messages(page).filter(has_text="Asked by")
-    await expect(card).to_contain_text("live", timeout=15_000)
+    await expect(card).to_contain_text("live")
     await card.get_by_role("button", name="Again").click()
     await expect(form.get_by_label("Model", exact=True)).to_have_value("my-model")
     await expect(form.get_by_label("Language")).to_have_value("tr-TR")

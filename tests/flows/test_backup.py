@@ -241,10 +241,12 @@ async def test_a_start_that_waited_for_a_yes_is_closed(tmp_path: Path) -> None:
 async def test_messages_that_went_out_since_are_found_and_not_repeated(tmp_path: Path) -> None:
     """They wait in the backup and stand in the conversation: each is looked up by its metadata first."""
     async with lab(tmp_path) as here:
-        here.world.slack.faults.switch("rate_limited", {"method": "chat.postMessage", "retry_after": 1})
+        busy = {"method": "chat.postMessage", "error": "ratelimited", "times": 100_000}
+        await here.world.slack.switch("fail", busy)
         await here.type("/train deepopinion 1 reviews-2026 language=en sessions=1,2")
         await here.job()
         archive = back_up(here)
+        await here.world.slack.switch("fail", None)
         await here.reaches(JobState.DONE)
         shown_before = here.cards()
         await restore(here, archive)

@@ -60,17 +60,18 @@ async def test_a_training_that_ends_well_meanwhile_is_offered(tmp_path: Path) ->
 
 
 async def test_a_refused_cancellation_is_told_and_the_training_goes_on(tmp_path: Path) -> None:
-    """The service says no: the card tells why, the training is watched on, and can be tried to cancel again."""
+    """The service says no: the thread tells why, the training is watched on, and can be tried to cancel again."""
     async with lab(tmp_path, training_seconds=600) as here:
         decthings = here.world.services.decthings
         await running(here)
         decthings.models["mdl-sentiment"].access = "read"
         await here.press(here.cards()[0], "Cancel", "ada")
-        card = await here.changed(here.cards()[0], "The cancelling was refused")
-        assert (await here.job()).state in AT_SERVICE - {JobState.CANCELLING}
-        assert "read access only" in shown(card)
+        await here.job(lambda one: one.state in AT_SERVICE - {JobState.CANCELLING})
+        await here.quiet()
+        [refusal] = [line for line in here.thread() if "The cancelling was refused" in line]
+        assert "read access only" in refusal
         decthings.models["mdl-sentiment"].access = "readwrite"
-        await here.press(card, "Cancel", "ada")
+        await here.press(here.cards()[0], "Cancel", "ada")
         await here.looked(decthings, 2)
         here.world.clock.advance(120)
         await here.reaches(JobState.CANCELLED)

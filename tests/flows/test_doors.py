@@ -165,7 +165,7 @@ async def test_a_form_that_is_played_again_rejects_nothing(tmp_path: Path) -> No
         await here.reaches(JobState.REJECTED)
         [sent] = [one.payload for one in here.world.slack.deliveries if one.payload.get("type") == "view_submission"]
         card = await here.world.slack.wait_for_message(
-            CHANNEL, lambda one: "*rejected*" in str(one.blocks) and not one.thread_ts
+            CHANNEL, lambda one: "*rejected*" in str(one.blocks) and not one.thread_ts, timeout=30
         )
         await here.press(card, "Offer again", "ada")
         await here.asked("May the trained model go live?", after=prompt)

@@ -167,7 +167,7 @@ async def test_what_comes_late_does_not_replace_what_is_shown(tmp_path: Path) ->
     """A service that answers slowly meets a form that shows another one by then: Slack's hash keeps it out."""
     async with lab(tmp_path) as here:
         here.refusals.add("hash_conflict")
-        here.world.services.decthings.faults.slow = 0.4
+        here.world.services.decthings.faults.slow = 1.2
         await here.type("/train")
         await here.person("ada").click_in_view(await opened(here), "fill:provider", selected="decthings")
         await here.world.slack.wait_for(lambda: "Asking" in said(view_of(here)), timeout=PATIENCE, what="the skeleton")

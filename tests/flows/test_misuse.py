@@ -358,7 +358,7 @@ async def test_a_question_whose_channel_is_archived_later_raises_the_alarm(tmp_p
         await until(lambda: is_reminded(here))
         here.time.advance(minutes=3)
         alarm = await here.world.slack.wait_for_message(
-            ALARMS, lambda one: "waits for an answer" in one.text, timeout=8
+            ALARMS, lambda one: "waits for an answer" in one.text, timeout=30
         )
         assert (await here.job()).id in alarm.text
 

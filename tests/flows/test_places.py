@@ -136,7 +136,9 @@ async def test_a_channel_that_is_archived_behind_the_command_starts_nothing(tmp_
         here.world.slack.workspace.archive("C0TRAIN001")
         await here.job(lambda one: one.state is JobState.APPROVED)
         await here.world.slack.wait_for(
-            lambda: [call for call in here.world.slack.calls if call.error == "is_archived"], what="the refusal"
+            lambda: [call for call in here.world.slack.calls if call.error == "is_archived"],
+            timeout=30,
+            what="the refusal",
         )
         here.time.advance(hours=25)
         await here.reaches(JobState.EXPIRED)
@@ -151,7 +153,9 @@ async def test_a_direct_message_that_does_not_open_holds_again(tmp_path: Path) -
         await here.world.slack.switch("fail", {"method": "conversations.open", "error": "cannot_dm_bot"})
         await here.person("ada").click(told, "use_dm:1")
         await here.world.slack.wait_for(
-            lambda: [call for call in here.world.slack.calls if call.error == "cannot_dm_bot"], what="the refusal"
+            lambda: [call for call in here.world.slack.calls if call.error == "cannot_dm_bot"],
+            timeout=30,
+            what="the refusal",
         )
         await here.quiet()
         here.time.advance(minutes=2)

@@ -139,9 +139,9 @@ async def test_a_completion_that_cannot_be_looked_up_is_not_repeated(tmp_path: P
         await here.type("/train sony churn")
 
         async def was_looked_up() -> bool:
+            here.time.advance(seconds=1)
             return len(here.world.slack.calls_of(INFO)) >= 3
 
-        here.time.advance(seconds=1)
         await until(was_looked_up)
         await here.quiet()
         assert len(shared(here)) == len(here.world.slack.calls_of(COMPLETE)) == 1
@@ -204,9 +204,11 @@ async def test_a_channel_that_refuses_holds_the_file(tmp_path: Path) -> None:
 async def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     """Somebody emptied the folder of results before the file could be shared."""
     async with lab(tmp_path) as here:
-        await here.world.slack.switch("rate_limited", {"method": UPLOAD_URL, "retry_after": 1})
+        busy = {"method": UPLOAD_URL, "error": "ratelimited", "times": 100_000}
+        await here.world.slack.switch("fail", busy)
         await here.type("/train sony churn")
         job = await here.job(lambda one: "result_bytes" in one.look.notes)
         here.bot.deps.files.result(job.id).unlink()
+        await here.world.slack.switch("fail", None)
         here.time.advance(seconds=2)
         assert "the kept file is gone" in shown(await here.changed(here.cards()[0], "could not be put"))

@@ -193,7 +193,9 @@ async def test_answers_that_cannot_be_given_are_forgotten(tmp_path: Path) -> Non
         await here.world.slack.switch("drop_request", {"method": "response_url", "times": 100_000})
         await here.type("/status deepopinion 1 11")
         await here.world.slack.wait_for(
-            lambda: [call for call in here.world.slack.calls if call.method == "response_url"], what="an answer"
+            lambda: [call for call in here.world.slack.calls if call.method == "response_url"],
+            timeout=30,
+            what="an answer",
         )
         urls = secrets_of_slack(here)
         assert leaks(await database_as_text(here), urls) != []

@@ -55,6 +55,16 @@ async def refused(here: Lab, error: str) -> None:
     await slack.wait_for(lambda: [one for one in slack.calls if one.error == error], timeout=30, what="the refusal")
 
 
+async def is_over(here: Lab) -> None:
+    """Slack refuses no more, and what it refused last is put back: the pause of a message begins when that is read."""
+    await here.world.slack.switch("fail", None)
+
+    async def has_none_on_the_way() -> bool:
+        return not await here.rows("SELECT 1 FROM notices WHERE state = 'pending' AND taken_at IS NOT NULL")
+
+    await until(has_none_on_the_way)
+
+
 # -- each refusal has its way -----------------------------------------------------------------------------------------
 
 
@@ -91,7 +101,7 @@ async def test_a_bot_that_is_shut_out_keeps_what_there_is_to_tell(tmp_path: Path
         await refused_at_its_end(here, error, times=100_000)
         await refused(here, error)
         assert ends(here) == []
-        await here.world.slack.switch("fail", None)
+        await is_over(here)
         here.time.advance(minutes=2)
         await here.quiet()
         assert len(ends(here)) == 1
@@ -141,7 +151,7 @@ async def test_what_cannot_be_looked_up_is_not_repeated_but_alarms(tmp_path: Pat
 
         await until(is_told)
         assert len(ends(here)) == 1
-        await slack.switch("fail", None)
+        await is_over(here)
         here.time.advance(minutes=10)
         await here.quiet()
         assert len(ends(here)) == 1
@@ -157,7 +167,7 @@ async def down(here: Lab) -> None:
 
 
 async def back(here: Lab) -> None:
-    await here.world.slack.switch("fail", None)
+    await is_over(here)
     here.time.advance(hours=1)
     await here.quiet()
 

@@ -19,8 +19,11 @@ from tests.proof.stage import ROOT
 
 MUTANTS = sorted((Path(__file__).parent / "mutants").glob("*.patch"))
 TREE = ("bot", "handlers", "storage", "sandbox", "tests", "pyproject.toml", "manifest.yml")
-NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "browser")
+NOT_COPIED = shutil.ignore_patterns("browser")
 NOT_HANDED_ON = ("PYTEST", "COV", "PROOF", "HYPOTHESIS")
+EVERY = "proof or not proof"
+"""For `-m`: also the tests that are left out unless they are asked for."""
+
 TESTS_FAILED = 1
 
 pytestmark = pytest.mark.proof
@@ -44,13 +47,19 @@ async def test_a_planted_bug_is_caught(patch: Path, tmp_path: Path) -> None:
 
 
 def _copy(tree: Path, patch: Path) -> None:
-    """The tree with the bug. A patch that does not fit any more is an error: somebody has to write it again."""
+    """The tree with the bug. A patch that does not fit any more is an error: somebody has to write it again.
+
+    Byte code is copied, so that each run does not compile everything anew; but for that of the files with the bug.
+    """
     tree.mkdir()
     for name in TREE:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
         else:
             shutil.copy2(ROOT / name, tree / name)
+    for name in re.findall(r"^\+\+\+ b/(\S+)$", patch.read_text("utf-8"), re.MULTILINE):
+        for compiled in (tree / name).parent.glob(f"__pycache__/{Path(name).stem}.*"):
+            compiled.unlink()
     subprocess.run(["git", "apply", "-C1", str(patch)], cwd=tree, check=True)
 
 
@@ -63,7 +72,7 @@ async def _pytest(tree: Path, caught_by: list[str]) -> tuple[int, str]:
     status, said = 0, ""
     for selection in caught_by:
         where, _, which = selection.partition(" -k ")
-        arguments = ["-x", "-q", "-p", "no:cacheprovider", where, *(["-k", which] if which else [])]
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-m", EVERY, where, *(["-k", which] if which else [])]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "pytest", *arguments),
