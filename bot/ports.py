@@ -38,6 +38,7 @@ class Powers:
     `one_at_a_time`: the service refuses a second training of the same model. `look_publishes`: looking at a finished
     training changes what users get. `failed_is_a_reading`: FAILED is our reading of an undocumented word. `switch` is
     what the policy calls the switch to the trained model; `one_way`: the service has no way back from it.
+    `compared_by` is the argument that trainings with comparable scores have in common: "" is the model.
     """
 
     gate: Gate
@@ -49,6 +50,7 @@ class Powers:
     failed_is_a_reading: bool = False
     switch: Act = Act.SWITCH
     one_way: bool = False
+    compared_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

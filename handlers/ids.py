@@ -51,6 +51,8 @@ class Action(StrEnum):
     WATCH = "watch"
     LOOK = "look"
     JOBS_PAGE = "jobs_page"  # qualified by the page, or by whose trainings
+    SCORES = "scores"  # a picture of the scores of a training's model
+    DURATIONS = "durations"  # a picture of how long the trainings that fit took
     EXPORT = "export"  # all that fits, as a file; qualified by its form
     FORM = "form"  # opens the form, filled with what was understood of a command
     AGAIN = "again"  # opens the form, filled with the wish of a training

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -189,8 +190,20 @@ class SlackMessenger:
             raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Answered at least once: an answer whose fate is unclear is given again, which only its reader sees."""
+        """Answered at least once: an answer whose fate is unclear is given again, which only its reader sees.
+
+        Where Slack does not take the blocks, their words go out as plain text.
+        """
         message = Message(text=say.text, blocks=tuple(map(dict, shown))) if shown else blocks.say(say)
+        status = await self._respond(url, message)
+        if status == HTTPStatus.BAD_REQUEST and message.blocks:
+            log.warning("answered as plain text: Slack did not take the blocks (HTTP %s)", status)
+            status = await self._respond(url, Message(text=message.plain()))
+        if status != HTTPStatus.OK:
+            raise MessengerError(f"Slack does not take the answer any more (HTTP {status}).")
+
+    async def _respond(self, url: str, message: Message) -> int:
+        """The status of Slack's answer. Raises MessengerBusyError where it has to be tried again."""
         failures: tuple[type[Exception], ...] = (
             *self._transport.not_sent,
             *self._transport.unclear,
@@ -208,8 +221,7 @@ class SlackMessenger:
             raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         if response.status_code == 429 or response.status_code >= 500:
             raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
-        if response.status_code != 200:
-            raise MessengerError(f"Slack does not take the answer any more (HTTP {response.status_code}).")
+        return response.status_code
 
     async def publish(self, user: str, page: HomePage, *, unless: str = "") -> str:
         view = home(page)

@@ -1,13 +1,13 @@
 """What is kept of one training, as a whole, and how long each part of it took."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
 from bot.domain.approvals import Outcome, Prompt
-from bot.domain.jobs import ENDS, Job, JobState, Transition
+from bot.domain.jobs import ENDS, TRAINED_AT, Event, Job, JobState, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +72,28 @@ def _stays(story: Story, now: datetime) -> Iterator[tuple[JobState, datetime, da
         yield move.new, move.at, following.at
     if story.moves:
         yield story.moves[-1].new, story.moves[-1].at, now
+
+
+def training_time(job: Job, transitions: Iterable[Transition]) -> timedelta | None:
+    """From the acceptance to the end of a training; None where one of them was not seen.
+
+    The end is the one that the look noted: the move that follows it may not be written yet.
+    """
+    moves = list(transitions)
+    began = next((one.at for one in reversed(moves) if one.event in (Event.ACCEPT, Event.FIND)), None)
+    moved = next((one.at for one in moves if one.event in (Event.OFFER, Event.FINISH)), None)
+    noted = job.look.notes.get(TRAINED_AT)
+    ended = datetime.fromisoformat(noted) if isinstance(noted, str) else moved
+    return ended - began if began and ended else None
+
+
+def say_duration(span: timedelta) -> str:
+    """A span as people say it: its two largest units."""
+    seconds = max(0, round(span.total_seconds()))
+    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    parts = []
+    for size, name in units:
+        count, seconds = divmod(seconds, size)
+        parts.append((count, f"{count} {name}"))
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(text for count, text in parts[first : first + 2] if count) or "0 s"

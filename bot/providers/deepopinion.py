@@ -331,7 +331,8 @@ class DeepOpinion(Defaults):
     title = TITLE
     arguments = ARGUMENTS
     # The project's list could answer for many, but what its items hold is not documented: one look per model.
-    powers = Powers(gate=Gate.NONE)
+    # Each training needs a name of its own, so those of a project are the ones to compare.
+    powers = Powers(gate=Gate.NONE, compared_by=PROJECT.name)
     listed: tuple[str, ...] = ("base", "sessions", "train", "test")
 
     def __init__(self, config: Config, tools: Tools) -> None:

@@ -4,14 +4,16 @@ Everything is read from the store and the spool, so the same moment gives the sa
 they have changed since they were shown. Texts of others are escaped here; the only marks are people.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeAlias
 
 from bot.domain.approvals import Answer, Outcome, Prompt, Subject
 from bot.domain.balances import MOST_TOLD, as_code, changed, tell
-from bot.domain.jobs import TRAINED_AT, Event, Job, JobState, Transition
-from bot.domain.requests import Actor, Json, Payload
+from bot.domain.charts import scores_of
+from bot.domain.history import say_duration, training_time
+from bot.domain.jobs import Job, JobState
+from bot.domain.requests import Actor, Payload
 from bot.domain.text import code, cut, escape, in_one_line
 from bot.ports import Deps, Gate
 from bot.usecases.cards import about
@@ -158,23 +160,18 @@ def _pairs(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[st
 
 async def _trained(deps: Deps, title: str, former: Job, job: Job) -> Evidence:
     """Scores and durations, as far as they are told."""
-    then = took(former, await deps.store.transitions(former.id))
-    now = took(job, await deps.store.transitions(job.id))
+    then = training_time(former, await deps.store.transitions(former.id))
+    now = training_time(job, await deps.store.transitions(job.id))
     return (*_scores(title, former, job), ("Training took", _durations(then, now)))
 
 
 def _scores(title: str, former: Job, job: Job) -> Iterator[tuple[str, str]]:
     """Each score then and now; what is no fraction (an id, a count) is no score."""
-    then, now = _fractions(former), _fractions(job)
+    then, now = scores_of(former), scores_of(job)
     if not then and not now:
         yield "Scores", f"none: {escape(title)} gives no scores of its trainings"
     for name in list(dict.fromkeys((*now, *then)))[:_MOST_METRICS]:
         yield _foreign(name, 60), _score(then.get(name), now.get(name))
-
-
-def _fractions(job: Job) -> Mapping[str, float]:
-    metrics: Mapping[str, Json] = job.look.status.metrics if job.look.status else {}
-    return {name: value for name, value in metrics.items() if isinstance(value, float)}
 
 
 def _score(then: float | None, now: float | None) -> str:
@@ -183,33 +180,8 @@ def _score(then: float | None, now: float | None) -> str:
     return f"{then:.6g} → {now:.6g} ({now - then:+.4g})" if then != now else f"{now:.6g}, as before"
 
 
-def took(job: Job, transitions: Iterable[Transition]) -> timedelta | None:
-    """From the acceptance to the end of a training; None where one of them was not seen.
-
-    The end is the one that the look noted: the move that follows it may not be written yet.
-    """
-    moves = list(transitions)
-    began = next((one.at for one in reversed(moves) if one.event in (Event.ACCEPT, Event.FIND)), None)
-    moved = next((one.at for one in moves if one.event in (Event.OFFER, Event.FINISH)), None)
-    noted = job.look.notes.get(TRAINED_AT)
-    ended = datetime.fromisoformat(noted) if isinstance(noted, str) else moved
-    return ended - began if began and ended else None
-
-
 def _durations(then: timedelta | None, now: timedelta | None) -> str:
     return _both(*(UNKNOWN if span is None else say_duration(span) for span in (then, now)))
-
-
-def say_duration(span: timedelta) -> str:
-    """A span as people say it: its two largest units."""
-    seconds = max(0, round(span.total_seconds()))
-    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    parts = []
-    for size, name in units:
-        count, seconds = divmod(seconds, size)
-        parts.append((count, f"{count} {name}"))
-    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(text for count, text in parts[first : first + 2] if count) or "0 s"
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

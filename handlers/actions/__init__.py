@@ -18,8 +18,8 @@ from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
 from bot.usecases.retrain import Wish, retrain
-from handlers.commands.jobs import export, show_page
-from handlers.commands.status import tell_story
+from handlers.commands.jobs import export, show_durations, show_page
+from handlers.commands.status import show_scores, tell_story
 from handlers.commands.train import tell_request
 from handlers.grammar import Word, parse_reference, shown
 from handlers.ids import Action, action_of
@@ -134,6 +134,15 @@ async def _export(deps: Deps, payload: ActionPayload) -> Say | Message:
     return await export(deps, payload.pressed.value, Form(which), key=key, actor=payload.actor, place=place)
 
 
+async def _durations(deps: Deps, payload: ActionPayload) -> Message:
+    place = payload.channel.id if payload.channel else ""
+    return await show_durations(deps, payload.pressed.value, actor=payload.actor, place=place)
+
+
+async def _scores(deps: Deps, payload: ActionPayload) -> Message:
+    return await show_scores(deps, await require_job(deps, payload))
+
+
 async def _story(deps: Deps, payload: ActionPayload) -> Message:
     job_id, _, number = payload.pressed.value.partition("|")
     return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
@@ -178,5 +187,7 @@ PRESSES: Mapping[Action, Press] = {
     Action.EXPORT: _export,
     Action.AS_COMMAND: _as_command,
     Action.STORY: _story,
+    Action.DURATIONS: _durations,
+    Action.SCORES: _scores,
 }
 """Every action but those that open a form first (see `handlers.forms`)."""

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.changes import Say
+from bot.domain.charts import TRAINED, durations, spells_of
 from bot.domain.job_exports import Form
 from bot.domain.requests import Actor
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter
+from bot.usecases.cards import about
 from bot.usecases.export import ExportWish, ask_export
 from handlers.grammar import Word, parse_history, split, take_export
 from handlers.payloads import CommandPayload
-from handlers.views import history
+from handlers.views import charts, history
 from handlers.views.blocks import Message
 
 
@@ -25,8 +27,7 @@ async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
 
 async def show_page(deps: Deps, query: str, number: int, *, actor: Actor, place: str) -> Message:
     """One page of what `/jobs` + query means to this person in this conversation. Raises UsageError."""
-    if len(query) > history.MOST_QUERY:
-        raise UsageError(f"That is too long to look for: write at most {history.MOST_QUERY:,} characters.")
+    _check_length(query)
     wanted = _wanted(deps, split(query), actor, place)
     found = await deps.store.jobs(wanted, offset=number * history.PAGE, limit=history.PAGE + 1)
     return history.page(found[: history.PAGE], query=query, number=number, has_more=len(found) > history.PAGE)
@@ -37,6 +38,23 @@ async def export(deps: Deps, query: str, form: Form, *, key: str, actor: Actor, 
     _, words = take_export(split(query))
     wanted = _wanted(deps, words, actor, place)
     return await ask_export(deps, ExportWish(key=key, actor=actor, wanted=wanted, form=form))
+
+
+async def show_durations(deps: Deps, query: str, *, actor: Actor, place: str) -> Message:
+    """A picture of how long the finished trainings of `/jobs` + query took. Raises UsageError."""
+    _check_length(query)
+    wanted = _wanted(deps, take_export(split(query))[1], actor, place)
+    states = wanted.states & TRAINED if wanted.states else TRAINED
+    fitting = replace(wanted, states=states)
+    told = await deps.store.stories(fitting, limit=charts.MOST_READ + 1) if states else []
+    found = durations(spells_of(told[: charts.MOST_READ]), charts.MOST)
+    return charts.durations(found, query, lambda name: about(deps, name)[0], is_cut=len(told) > charts.MOST_READ)
+
+
+def _check_length(query: str) -> None:
+    """What would not fit into the buttons below an answer is not looked for."""
+    if len(query) > history.MOST_QUERY:
+        raise UsageError(f"That is too long to look for: write at most {history.MOST_QUERY:,} characters.")
 
 
 def _wanted(deps: Deps, words: Sequence[Word], actor: Actor, place: str) -> JobFilter:

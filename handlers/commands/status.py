@@ -1,17 +1,19 @@
 """`/train-status …`, `/status …` and `/train status …`: what is alive, one story, or the service itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.domain.changes import Say
+from bot.domain.charts import TRAINED, scoreboard
 from bot.domain.history import Story
-from bot.domain.jobs import ENDS, JobState
+from bot.domain.jobs import ENDS, Job, JobState
 from bot.errors import UsageError
-from bot.ports import Deps, JobFilter
+from bot.ports import Deps, JobFilter, Powers
 from bot.usecases.cards import about
 from bot.usecases.inquire import Asking, inquire
 from handlers.grammar import Word, is_job_id, parse_reference, shown, split
 from handlers.payloads import CommandPayload
-from handlers.views import history
+from handlers.views import charts, history
 from handlers.views.blocks import Message
 
 
@@ -53,3 +55,21 @@ async def tell_story(deps: Deps, job_id: str, team: str, number: int = 0) -> Mes
     title, _ = about(deps, job.request.provider)
     moves, prompts = await deps.store.transitions(job_id), await deps.store.prompts(job_id)
     return history.story(Story(job=job, moves=tuple(moves), prompts=tuple(prompts)), title, deps.now(), number=number)
+
+
+async def show_scores(deps: Deps, job: Job) -> Message:
+    """A picture of the scores of the trainings of this workspace that a training can be compared with."""
+    asked = job.request
+    title, powers = about(deps, asked.provider)
+    wanted = JobFilter(team=asked.actor.team, provider=asked.provider, states=TRAINED)
+    if not powers.compared_by:
+        wanted = replace(wanted, model=asked.model)
+    found = await deps.store.jobs(wanted, limit=charts.MOST_READ)
+    common = _common(job, powers)
+    board = scoreboard([one for one in found if _common(one, powers) == common], charts.MOST)
+    return charts.scores(board, f"{title} {powers.compared_by}".strip(), common)
+
+
+def _common(job: Job, powers: Powers) -> str:
+    """What the trainings that are compared have in common."""
+    return str(job.request.params.get(powers.compared_by, "")) if powers.compared_by else job.request.model

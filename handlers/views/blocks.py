@@ -4,14 +4,16 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks and the message that b
 a message); the budgets below stay under them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from itertools import chain, count
+from typing import Any, Literal
 
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Attachment
 from bot.domain.text import cut, in_one_line, readable
-from handlers.marks import clipped, tamed
+from handlers.marks import clipped, foreign, tamed
 
 Block = dict[str, Any]
 
@@ -24,6 +26,12 @@ MOST_LABEL = 75
 MOST_VALUE = 2000
 MOST_URL = 3000
 MOST_CONTEXT = 10
+MOST_ROWS = 100
+MOST_CELLS = 20
+MOST_CHART_TITLE = 50
+MOST_SERIES = 6
+MOST_CATEGORIES = 20
+MOST_CHART_LABEL = 20
 MOST_TOTAL = 12_000
 MOST_PLAIN = 3900
 """chat.update refuses a text of more than 4,000 characters."""
@@ -91,6 +99,91 @@ def context(texts: Sequence[str]) -> Block:
     return {"type": "context", "elements": [_mrkdwn(text, MOST_TEXT) for text in texts[:MOST_CONTEXT]]}
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[Block]], *, numbers: Sequence[int] = ()) -> Block:
+    """A table, of which a message may have one; `numbers` are the columns that stand at the right."""
+    columns = [{"align": "right" if place in numbers else "left", "is_wrapped": True} for place in range(len(head))]
+    lines = [[cell(title) for title in head], *(list(row) for row in rows)]
+    return {"type": "table", "rows": lines[:MOST_ROWS], "column_settings": columns[:MOST_CELLS]}
+
+
+def cell(text: str, most: int = 80) -> Block:
+    """A cell of a table, in which nothing is a mark."""
+    return {"type": "raw_text", "text": cut(in_one_line(text), most) or "–"}
+
+
+def marked_cell(*elements: Block) -> Block:
+    """A cell of what Slack writes itself: a person, a time, a sign."""
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(elements)}]}
+
+
+def person_cell(user: str) -> Block:
+    """Somebody, or Switchyard itself where that is nobody."""
+    return marked_cell({"type": "user", "user_id": user}) if user else cell("Switchyard")
+
+
+def sign(name: str) -> Block:
+    """A sign as it stands in rich text; `name` with its colons."""
+    return {"type": "emoji", "name": name.strip(":")}
+
+
+def run(text: str) -> Block:
+    """Words of rich text, in which nothing is a mark."""
+    return {"type": "text", "text": readable(text)}
+
+
+def time_cell(at: datetime) -> Block:
+    """A time in the reader's own zone."""
+    moment = {"type": "date", "timestamp": int(at.timestamp()), "format": "{date_short_pretty} {time}"}
+    return marked_cell({**moment, "fallback": f"{at:%Y-%m-%d %H:%M} UTC"})
+
+
+def chart(
+    kind: Literal["line", "bar"],
+    title: str,
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    across: str,
+    up: str,
+) -> Block:
+    """A picture of numbers (https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block).
+
+    A message may have two. Each series has a number for every label. What it shows has to be said in words beside it:
+    the block has no other text.
+    """
+    categories = distinct(labels[:MOST_CATEGORIES])
+    names = distinct(list(series)[:MOST_SERIES])
+    drawn = [
+        {
+            "name": name,
+            "data": [
+                {"label": label, "value": value}
+                for label, value in zip(categories, values[:MOST_CATEGORIES], strict=True)
+            ],
+        }
+        for name, values in zip(names, series.values(), strict=False)
+    ]
+    axes = {"categories": categories, "x_label": cut(across, MOST_CHART_TITLE), "y_label": cut(up, MOST_CHART_TITLE)}
+    return {
+        "type": "data_visualization",
+        "title": cut(in_one_line(title), MOST_CHART_TITLE),
+        "chart": {"type": kind, "series": drawn, "axis_config": axes},
+    }
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names as they fit below a chart; those that are the same by then are counted."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[_free(cut(in_one_line(name), MOST_CHART_LABEL) or "–", found)] = None
+    return list(found)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    counted = (f"{cut(name, MOST_CHART_LABEL - len(end))}{end}" for end in (f" {number}" for number in count(2)))
+    return next(one for one in chain([name], counted) if one not in taken)
+
+
 def buttons(elements: Sequence[Block]) -> Block:
     return {"type": "actions", "elements": list(elements[:MOST_BUTTONS])}
 
@@ -155,4 +248,26 @@ def _readable(shown: Iterable[Block]) -> Iterator[str]:
     """The texts of blocks without what stands on their buttons: in a plain text nothing can be pressed."""
     for block in shown:
         if block["type"] != "actions":
-            yield from _texts({key: part for key, part in block.items() if key != "accessory"})
+            yield from _lines(block)
+
+
+def _lines(block: Block) -> Iterator[str]:
+    if block["type"] == "table":
+        yield from (" | ".join(map(_cell_text, row)) for row in block["rows"])
+    else:
+        yield from _texts({key: part for key, part in block.items() if key != "accessory"})
+
+
+def _cell_text(part: Block) -> str:
+    """A cell in words; in a plain text, what stands in it could be taken for a mark."""
+    if part["type"] == "raw_text":
+        return foreign(part["text"])
+    return "".join(map(_run_text, part["elements"][0]["elements"]))
+
+
+def _run_text(run: Block) -> str:
+    if run["type"] == "user":
+        return f"<@{run['user_id']}>"
+    if run["type"] == "emoji":
+        return f":{run['name']}:"
+    return foreign(run["text"] if run["type"] == "text" else run["fallback"])

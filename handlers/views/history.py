@@ -7,16 +7,17 @@ from itertools import takewhile
 
 from bot.domain.approvals import Outcome, Prompt
 from bot.domain.balances import tell
-from bot.domain.history import Span, Story, spans
+from bot.domain.charts import final_scores_of
+from bot.domain.history import Span, Story, say_duration, spans
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Job
-from bot.domain.text import code, cut
+from bot.domain.text import code
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import HEADINGS, by_vote, outcome
-from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
+from handlers.views.words import PHRASES, moved, named, person, sign, typed, verbatim, when
 
 PAGE = 10
 MOST_ALIVE = 40
@@ -44,12 +45,15 @@ _SPANS: Mapping[Span, str] = {
 
 def job_line(job: Job) -> str:
     """One job in a list."""
-    progress = job.look.status.progress if job.look.status else None
-    share = f" {progress:.0f} %" if progress is not None and not job.has_ended else ""
     return (
         f"{sign(job.state)} {code(job.id)} *{foreign(job.request.provider, 40)}* {verbatim(job.request.model)}: "
-        f"{PHRASES[job.state]}{share}, {person(job.request.actor)}, {when(job.created_at)}"
+        f"{PHRASES[job.state]}{_share(job)}, {person(job.request.actor)}, {when(job.created_at)}"
     )
+
+
+def _share(job: Job) -> str:
+    progress = job.look.status.progress if job.look.status else None
+    return f" {progress:.0f} %" if progress is not None and not job.has_ended else ""
 
 
 def alive(jobs: Sequence[Job]) -> Message:
@@ -68,17 +72,33 @@ def page(jobs: Sequence[Job], *, query: str, number: int, has_more: bool) -> Mes
     if not jobs and not number:
         return blocks.message(_NONE, [blocks.section(_NONE)], [blocks.buttons(list(_scopes(query)))])
     shown = [blocks.section(f"*Trainings, newest first* (page {number + 1})")]
-    shown += [_with_story(job) for job in jobs] or [blocks.section("There are no more.")]
-    turns = [*_turns(query, number, has_more=has_more), *_exports(query)]
-    last = [blocks.buttons(turns), blocks.buttons(list(_scopes(query))), blocks.context([_typed(query)])]
+    shown += [_table(jobs), _stories(jobs)] if jobs else [blocks.section("There are no more.")]
+    picture = blocks.button("Durations", action_id(Action.DURATIONS), query)
+    turns = [*_turns(query, number, has_more=has_more), *_exports(query), picture]
+    last = [
+        blocks.buttons(turns),
+        blocks.buttons(list(_scopes(query))),
+        blocks.context([f"{typed(query)} lists this."]),
+    ]
     return blocks.message(f"Trainings: {len(jobs)}", shown, last)
 
 
 _NONE = "No training fits. `/jobs all` lists every one, newest first."
 
 
-def _with_story(job: Job) -> Block:
-    return {**blocks.section(job_line(job)), "accessory": _story_button("Story", job.id, job.id)}
+def _table(jobs: Sequence[Job]) -> Block:
+    return blocks.table(("Training", "Service", "Model", "State", "Asked by", "Asked"), map(_row, jobs))
+
+
+def _row(job: Job) -> list[Block]:
+    state = blocks.marked_cell(blocks.sign(sign(job.state)), blocks.run(f" {PHRASES[job.state]}{_share(job)}"))
+    words = [blocks.cell(job.id), blocks.cell(job.request.provider, 40), blocks.cell(job.request.model)]
+    return [*words, state, blocks.person_cell(job.request.actor.user), blocks.time_cell(job.created_at)]
+
+
+def _stories(jobs: Sequence[Job]) -> Block:
+    """A cell holds no button, so the stories stand below the table."""
+    return blocks.buttons([_story_button(f"Story {job.id}", job.id, job.id) for job in jobs])
 
 
 def _story_button(label: str, which: str, value: str) -> Block:
@@ -105,10 +125,6 @@ def _scopes(query: str) -> Iterator[Block]:
         yield blocks.button(label, action_id(Action.JOBS_PAGE, scope), f"0|{rest} {scope}".replace("| ", "|"))
 
 
-def _typed(query: str) -> str:
-    return f"{code(cut(f'/jobs {query}'.strip(), 200))} lists this."
-
-
 # -- one story --------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +139,7 @@ def story(told: Story, title: str, now: datetime, *, number: int = 0) -> Message
     left = len(facts) + len(moves) - start - len(pages[number])
     shown = [blocks.section(f"{sign(job.state)} *{name}*: {PHRASES[job.state]}")]
     shown += blocks.lines(_in_order(pages[number], len(facts) - start))
-    return blocks.message(f"{name}: {PHRASES[job.state]}", shown, _leaves(job.id, number, left))
+    return blocks.message(f"{name}: {PHRASES[job.state]}", shown, _leaves(job, number, left))
 
 
 def _pages(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -142,17 +158,24 @@ def _in_order(texts: Sequence[str], facts: int) -> list[str]:
     return [*texts[:facts], *reversed(texts[facts:])]
 
 
-def _leaves(job_id: str, number: int, left: int) -> list[Block]:
+def _leaves(job: Job, number: int, left: int) -> list[Block]:
     """What is on other pages is said, and a press away."""
     turns = []
     if number:
-        turns.append(_story_button("Back", str(number - 1), f"{job_id}|{number - 1}"))
+        turns.append(_story_button("Back", str(number - 1), f"{job.id}|{number - 1}"))
     if left:
-        turns.append(_story_button(f"{left} more", str(number + 1), f"{job_id}|{number + 1}"))
+        turns.append(_story_button(f"{left} more", str(number + 1), f"{job.id}|{number + 1}"))
+    turns += _pictures(job)
     said = (
         [blocks.context([f"{left} more lines of this story, of earlier moves, are on the next page."])] if left else []
     )
     return [*said, *([blocks.buttons(turns)] if turns else [])]
+
+
+def _pictures(job: Job) -> Iterator[Block]:
+    """The buttons to the pictures that there is something for."""
+    if final_scores_of(job):
+        yield blocks.button("Scores", action_id(Action.SCORES), job.id)
 
 
 def _facts(job: Job) -> Iterator[str]:
@@ -198,19 +221,9 @@ def _pairs(heading: str, values: Mapping[str, object]) -> Iterator[str]:
 def took(told: Story, now: datetime) -> str:
     """How long each part took, and all of it."""
     spent = spans(told, now)
-    total = f"{_lasted(spent[Span.TOTAL])} {'in all' if told.job.has_ended else 'so far'}"
-    parts = [f"{label} {_lasted(spent[span])}" for span, label in _SPANS.items() if spent[span] >= _WORTH_TELLING]
+    total = f"{say_duration(spent[Span.TOTAL])} {'in all' if told.job.has_ended else 'so far'}"
+    parts = [f"{label} {say_duration(spent[span])}" for span, label in _SPANS.items() if spent[span] >= _WORTH_TELLING]
     return f"Took {': '.join([total, ', '.join(parts)] if parts else [total])}"
-
-
-def _lasted(spent: timedelta) -> str:
-    """A duration by its two largest units."""
-    minutes, seconds = divmod(round(spent.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
-    first = next((place for place, (count, _) in enumerate(units) if count), len(units) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count) or "0 s"
 
 
 def _decision(prompt: Prompt) -> str:

@@ -83,3 +83,8 @@ def _as_sentence(text: str) -> str:
 def when(at: datetime) -> str:
     """A time in the reader's own zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def typed(query: str) -> str:
+    """The command that asks for the same again."""
+    return code(cut(f"/jobs {query}".strip(), 200))

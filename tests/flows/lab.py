@@ -299,12 +299,19 @@ def shown(message: Message | Ephemeral) -> str:
     return "\n".join([message.text, *_texts(message.blocks or [])])
 
 
+def _row(cells: Sequence[Any]) -> str:
+    """A line of a table, with persons as they are marked elsewhere."""
+    runs = [cell["elements"][0]["elements"] if "elements" in cell else [cell] for cell in cells]
+    return " ".join("".join(one.get("text") or f"<@{one.get('user_id')}>" for one in cell) for cell in runs)
+
+
 def _texts(blocks: Sequence[Any]) -> list[str]:
     found: list[str] = []
     for block in blocks:
         if isinstance(block, dict):
             text = block.get("text")
             found += [text] if isinstance(text, str) else _texts([text] if text else [])
+            found += map(_row, block.get("rows") or ())
             for key in ("fields", "elements"):
                 found += _texts(block.get(key) or [])
     return found

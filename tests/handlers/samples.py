@@ -1,19 +1,20 @@
 """What the engine hands to the edge, with one text in the place of everything that comes from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject, Vote
 from bot.domain.changes import Button
+from bot.domain.charts import durations, scoreboard, spells_of
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
 from bot.domain.history import Story
-from bot.domain.jobs import ENDS, Job, JobState, Look, Phase, RemoteStatus, Transition
+from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus, Transition
 from bot.domain.policy import Rule
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
 from handlers.marks import foreign as safe
-from handlers.views import forms, history
+from handlers.views import charts, forms, history
 from handlers.views.blocks import Message
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -140,7 +141,7 @@ def contents(foreign: str = "my-model") -> Iterator[Content]:
 
 def histories(foreign: str = "my-model") -> Iterator[Message]:
     """Every answer that lists jobs or tells of one."""
-    jobs = [job(state, foreign) for state in JobState]
+    jobs = [job(state, foreign, id=f"j2345{number:02}") for number, state in enumerate(JobState)]
     yield history.alive([])
     yield history.alive(jobs)
     yield history.alive(jobs * 3)
@@ -152,6 +153,39 @@ def histories(foreign: str = "my-model") -> Iterator[Message]:
         told = Story(job=one, moves=tuple(moves * 3), prompts=tuple(prompts(foreign)))
         yield history.story(told, "Sestek Knovvu ML", AT)
         yield history.story(told, "Sestek Knovvu ML", AT, number=1)
+    yield from pictures(foreign)
+
+
+def scored(number: int, foreign: str, **scores: float) -> Job:
+    """A training with these scores, and one under a name from outside."""
+    seen = status(foreign, phase=Phase.TRAINED, metrics={foreign: 0.5, **scores})
+    return job(
+        JobState.DONE, foreign, id=f"j23{number:04}", created_at=AT + timedelta(days=number), look=Look(status=seen)
+    )
+
+
+def finished(number: int, foreign: str = "my-model", provider: str = "sestek", hours: float | None = None) -> Story:
+    """A training that took so many hours, else one to seven."""
+    told = scored(number, foreign)
+    told = replace(told, request=replace(told.request, provider=provider))
+    moves = [
+        move(JobState.QUEUED, event=Event.ACCEPT, at=AT),
+        move(JobState.DONE, event=Event.FINISH, at=AT + timedelta(hours=hours or 1 + number % 7)),
+    ]
+    return Story(job=told, moves=tuple(moves))
+
+
+def pictures(foreign: str = "my-model", counts: Sequence[int] = (2,)) -> Iterator[Message]:
+    """Every chart, of so many trainings."""
+    many = {f"{foreign} {number}": 0.1 * number for number in range(12)}
+    for count in counts:
+        jobs = [scored(number, foreign, **many, loss=3.0) for number in range(count, 0, -1)]
+        yield charts.scores(scoreboard([*jobs, *jobs[:1], scored(999, "other")], charts.MOST), foreign, foreign)
+        spells = spells_of(finished(number, foreign) for number in range(count, 0, -1))
+        others = spells_of(finished(number, foreign, f"{foreign}-{number}") for number in range(30))
+        for found in (spells, [*spells, *others]):
+            told = durations(found, charts.MOST)
+            yield charts.durations(told, foreign[:1500], lambda name: name, is_cut=count > 2)
 
 
 def views(foreign: str = "my-model") -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from bot.domain.people import Person
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from handlers.ids import NOTICE
 from handlers.messenger import SlackMessenger
+from handlers.views import blocks
 from sandbox.clock import Clock
 from sandbox.slack import Slack
 from tests.handlers import samples
@@ -404,6 +405,22 @@ async def test_an_answer_is_seen_by_one_person(line: Line) -> None:
     [_, shown] = line.slack.ephemerals(samples.ADA.user)
     assert shown.blocks is not None
     assert shown.blocks[0]["text"]["text"] == "a page"
+
+
+async def test_an_answer_that_slack_does_not_take_goes_out_in_words(line: Line) -> None:
+    """A picture that Slack refuses must not cost the answer: what its table says is sent as text, without its marks."""
+    table = blocks.table(["Model", "Asked by"], [[blocks.cell("<!channel>"), blocks.person_cell(samples.ADA.user)]])
+    chart = blocks.chart("bar", "Took", ["one"], {"s": [1.0]}, across="x", up="y")
+    await line.slack.switch("fail", {"method": "response_url", "times": 1, "error": "invalid_blocks"})
+    await line.messenger.answer(line.url(), Say(text="Durations"), [chart, table])
+    [told] = line.slack.ephemerals(samples.ADA.user)
+    assert not told.blocks
+    assert told.text == f"Durations\nModel | Asked by\n&lt;!channel&gt; | <@{samples.ADA.user}>"
+    await line.messenger.answer(line.url(), Say(text="Durations"), [chart, table])
+    assert [block["type"] for block in line.slack.ephemerals(samples.ADA.user)[-1].blocks or ()] == [
+        "data_visualization",
+        "table",
+    ]
 
 
 async def test_a_response_url_wears_off(line: Line) -> None:
