@@ -182,7 +182,7 @@ def pictures(foreign: str = "my-model", counts: Sequence[int] = (2,)) -> Iterato
         jobs = [scored(number, foreign, **many, loss=3.0) for number in range(count, 0, -1)]
         yield charts.scores(scoreboard([*jobs, *jobs[:1], scored(999, "other")], charts.MOST), foreign, foreign)
         spells = spells_of(finished(number, foreign) for number in range(count, 0, -1))
-        others = spells_of(finished(number, foreign, f"{foreign}-{number}") for number in range(30))
+        others = spells_of(finished(number, foreign, f"{foreign}-{number}") for number in range(min(count, 30)))
         for found in (spells, [*spells, *others]):
             told = durations(found, charts.MOST)
             yield charts.durations(told, foreign[:1500], lambda name: name, is_cut=count > 2)
