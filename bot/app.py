@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -25,7 +26,7 @@ from bot.policy_file import PolicyWatch
 from bot.poller import Crew, Poller, Tick, contain
 from bot.ports import Anchoring, Caps, Deps, Limits
 from bot.providers import registry
-from bot.providers.http import Tools, open_sessions
+from bot.providers.http import Sessions, Tools, is_private_host, open_sessions
 from bot.settings import Settings, variable
 from bot.usecases.auditing import keep_log, note_policy, tell_policy
 from bot.usecases.check import check_due
@@ -68,6 +69,7 @@ TRANSPORT = Transport(
     not_sent=(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
     unclear=(aiohttp.ClientError, TimeoutError, OSError),
     upload_timeout=aiohttp.ClientTimeout(total=150, connect=10),
+    download_timeout=aiohttp.ClientTimeout(total=None, connect=10, sock_read=60),
 )
 _LONGEST_STAMP = 20
 MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
@@ -122,7 +124,12 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         deps = Deps(
             store=store,
             providers=providers,
-            messenger=SlackMessenger(client, TRANSPORT, posts_per_second=settings.slack.posts_per_second, now=now),
+            messenger=SlackMessenger(
+                client,
+                replace(TRANSPORT, session=_downloader(settings, tools.sessions)),
+                posts_per_second=settings.slack.posts_per_second,
+                now=now,
+            ),
             files=DataFolder(settings.data_folder, settings.spool_folder, settings.data.max_bytes),
             policies=policies.current,
             limits=limits_of(settings),
@@ -180,6 +187,17 @@ async def slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
         )
 
 
+def _downloader(settings: Settings, sessions: Sessions) -> Callable[[], Awaitable[aiohttp.ClientSession]]:
+    """The session for files of Slack's: private addresses are for a Slack that is on one itself."""
+    host = urlsplit(settings.slack.api_url).hostname
+
+    async def session() -> aiohttp.ClientSession:
+        is_private = await asyncio.to_thread(is_private_host, host)
+        return sessions.single if is_private else sessions.guarded
+
+    return session
+
+
 def anchoring_of(settings: Settings) -> Anchoring:
     audit = settings.audit
     return Anchoring(channel=audit.channel or "", every=timedelta(hours=audit.anchor_hours), rows=audit.anchor_rows)
@@ -195,6 +213,7 @@ def limits_of(settings: Settings) -> Limits:
         lost=timedelta(minutes=poll.lost_minutes),
         held=timedelta(hours=poll.hold_hours),
         step=timedelta(seconds=poll.step_timeout_seconds),
+        download=timedelta(minutes=settings.data.download_minutes),
         caps=Caps(
             living=settings.limits.living_per_person,
             commands=settings.limits.commands_per_minute,

@@ -6,8 +6,7 @@ Everything here blocks; callers use a thread.
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
@@ -37,13 +36,16 @@ class DataFolder:
 
     def copy(self, role: str, name: str) -> SourceFile:
         """Copy a file of the data folder into the spool."""
-        with self._open(name) as source, _new_file(self.spool) as target:
-            sha256, size = self._copy(source, target, name)
-            target.flush()
-            os.fsync(target.fileno())
-            Path(target.name).replace(self.spooled(sha256))
-            _sync_folder(self.spool)
-        return SourceFile(role=role, name=name, path=self.spooled(sha256), size=size, sha256=sha256)
+        with self._open(name) as source, closing(self.receive(role, name)) as arrival:
+            while chunk := source.read(CHUNK):
+                arrival.write(chunk)
+            return arrival.keep()
+
+    def receive(self, role: str, name: str, size: int = 0) -> "Arrival":
+        """See `bot.ports.Files`."""
+        if size > self._max_bytes:
+            raise _too_large(name, self._max_bytes)
+        return Arrival(self.spool, role, name, self._max_bytes)
 
     def spooled(self, sha256: str) -> Path:
         return self.spool / sha256
@@ -114,31 +116,43 @@ class DataFolder:
         except PermissionError:
             raise DataError(f"{code(name)} may not be read by Switchyard.") from None
 
-    def _copy(self, source: IO[bytes], target: IO[bytes], name: str) -> tuple[str, int]:
-        seen, size = hashlib.sha256(), 0
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > self._max_bytes:
-                limit = f"{self._max_bytes / CHUNK:.4g} MB"
-                sentence = f"{code(name)} is larger than {limit}, the most that is sent"
-                raise DataError(f"{sentence} (SWITCHYARD_DATA__MAX_MB).")
-            seen.update(chunk)
-            target.write(chunk)
-        if not size:
-            raise DataError(f"{code(name)} is empty.")
-        return seen.hexdigest(), size
+
+class Arrival:
+    """See `bot.ports.Arrival`: a file without its final name yet; gone at the end, unless it was given one."""
+
+    def __init__(self, spool: Path, role: str, name: str, max_bytes: int) -> None:
+        self._spool, self._role, self._name, self._max_bytes = spool, role, name, max_bytes
+        self._seen, self._size = hashlib.sha256(), 0
+        spool.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.NamedTemporaryFile(dir=spool, prefix="part-", delete=False)  # noqa: SIM115  see `close`
+
+    def write(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._max_bytes:
+            raise _too_large(self._name, self._max_bytes)
+        self._seen.update(chunk)
+        self._file.write(chunk)
+
+    def keep(self) -> SourceFile:
+        if not self._size:
+            raise DataError(f"{code(self._name)} is empty.")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        sha256 = self._seen.hexdigest()
+        path = Path(self._file.name).replace(self._spool / sha256)
+        _sync_folder(self._spool)
+        return SourceFile(role=self._role, name=self._name, path=path, size=self._size, sha256=sha256)
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        finally:
+            Path(self._file.name).unlink(missing_ok=True)
 
 
-@contextmanager
-def _new_file(folder: Path) -> Iterator[IO[bytes]]:
-    """A file without its final name yet; gone at the end, unless it was given one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = tempfile.NamedTemporaryFile(dir=folder, prefix="part-", delete=False)  # noqa: SIM115  closed just below
-    try:
-        with file:
-            yield file
-    finally:
-        Path(file.name).unlink(missing_ok=True)
+def _too_large(name: str, max_bytes: int) -> DataError:
+    sentence = f"{code(name)} is larger than {max_bytes / CHUNK:.4g} MB, the most that is sent"
+    return DataError(f"{sentence} (SWITCHYARD_DATA__MAX_MB).")
 
 
 def _sync_folder(folder: Path) -> None:

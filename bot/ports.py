@@ -1,6 +1,6 @@
 """What the engine needs of the outside: providers, a store, Slack, the data folder. Written down as protocols."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from bot.domain.pace import Pace
 from bot.domain.people import Person
 from bot.domain.policy import Act, Policy
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
+from bot.domain.shared_files import SharedFile
 from bot.errors import ProviderError
 
 
@@ -537,11 +538,30 @@ class Messenger(Protocol):
     async def find_share(self, file_id: str) -> Shared | None:
         """Whether a file was shared; None if it surely was not."""
 
+    async def file(self, file_id: str) -> SharedFile:
+        """What Slack tells of a file. MessengerBusyError: later; MessengerError with its code: it is not to be had."""
+
+    async def download(self, file: SharedFile, take: Callable[[bytes], Awaitable[None]]) -> None:
+        """Hand a file's bytes to `take`, piece by piece. Errors as for `file`."""
+
     async def members(self, group: str) -> frozenset[str]:
         """The people in a user group (S…) or in a channel (C…, G…)."""
 
     async def person(self, user: str) -> Person:
         """Somebody's time zone, as Slack calls it, and whether they have left the workspace."""
+
+
+class Arrival(Protocol):
+    """A file on its way into the spool. Every method blocks."""
+
+    def write(self, chunk: bytes) -> None:
+        """The next bytes; DataError where it becomes too large."""
+
+    def keep(self) -> SourceFile:
+        """It is complete: keep it under its SHA-256. DataError where it is empty."""
+
+    def close(self) -> None:
+        """Leave nothing behind of what was not kept."""
 
 
 class Files(Protocol):
@@ -557,6 +577,9 @@ class Files(Protocol):
 
     def copy(self, role: str, name: str) -> SourceFile:
         """Copy into the spool under the SHA-256 of the content; DataError for an empty or too large file."""
+
+    def receive(self, role: str, name: str, size: int = 0) -> Arrival:
+        """A file that comes in pieces; DataError where its announced size is too large."""
 
     def spooled(self, sha256: str) -> Path: ...
 
@@ -595,6 +618,7 @@ class Limits:
     same: timedelta = timedelta(seconds=60)
     step: timedelta = timedelta(seconds=60)
     upload: timedelta = timedelta(minutes=20)
+    download: timedelta = timedelta(minutes=10)
     offers: timedelta = timedelta(seconds=4)
     caps: Caps = Caps()
 

@@ -171,6 +171,7 @@ class DataSettings(Section):
     folder: str = Field(default="data", min_length=1)
     spool: str | None = Field(default=None, min_length=1)
     max_mb: Positive = 200
+    download_minutes: float = Field(default=10, gt=0, le=15)
 
     @property
     def max_bytes(self) -> int:

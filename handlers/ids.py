@@ -118,7 +118,7 @@ SCOPES: Mapping[str, str] = {
     "channels:read": "hears that the bot was invited to a public channel, and reads who is in one that may approve",
     "groups:read": "the same for a private channel",
     "files:write": "puts the file that a training left into the conversation of its card",
-    "files:read": "looks whether such a file was shared, where Slack's answer was lost, before sharing it again",
+    "files:read": "reads the data files that trainings are asked for with, and looks whether its own were shared",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
     "users:read": "reads the time zone in which somebody plans, and whether they have left the workspace",
 }

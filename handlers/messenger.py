@@ -25,8 +25,10 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.domain.changes import Say
 from bot.domain.contents import Content, HomePage
 from bot.domain.people import Person
+from bot.domain.shared_files import SharedFile
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from handlers.downloads import Downloads
 from handlers.ids import NOTICE
 from handlers.uploads import Transport, Uploads
 from handlers.views import blocks
@@ -117,6 +119,7 @@ class SlackMessenger:
         self._ahead = timedelta()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._uploads = Uploads(client, self._call, transport)
+        self._downloads = Downloads(client, self._call, transport)
 
     async def post(
         self, channel: str, content: Content, *, notice_id: str, thread_ts: str | None = None, broadcast: bool = False
@@ -254,6 +257,12 @@ class SlackMessenger:
 
     async def find_share(self, file_id: str) -> Shared | None:
         return await self._uploads.find(file_id)
+
+    async def file(self, file_id: str) -> SharedFile:
+        return await self._downloads.look_up(file_id)
+
+    async def download(self, file: SharedFile, take: Callable[[bytes], Awaitable[None]]) -> None:
+        await self._downloads.read(file, take)
 
     async def members(self, group: str) -> frozenset[str]:
         if group.startswith("S"):

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from handlers.addresses import is_slacks
 
 SCOPE_LACKS = "missing_scope"
 TOO_LARGE = "file_upload_size_restricted"
@@ -22,11 +22,16 @@ _AGAIN_SOON = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """Which exceptions of the HTTP client mean what; how long it may take to send a file, in the client's own form."""
+    """Which exceptions of the HTTP client mean what; how long it may take to send a file, in the client's own form.
+
+    `session` gives the session for downloads, `download_timeout` is how patient it is.
+    """
 
     not_sent: tuple[type[Exception], ...]
     unclear: tuple[type[Exception], ...]
     upload_timeout: Any = None
+    session: Callable[[], Awaitable[Any]] | None = None
+    download_timeout: Any = None
 
 
 class Caller(Protocol):
@@ -54,7 +59,11 @@ class Uploads:
         except AmbiguousSendError as error:
             raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
         file_id, address = reply.get("file_id"), reply.get("upload_url")
-        if not isinstance(file_id, str) or not isinstance(address, str) or not self._is_slacks(address):
+        if (
+            not isinstance(file_id, str)
+            or not isinstance(address, str)
+            or not is_slacks(address, self._client.base_url)
+        ):
             raise AmbiguousSendError("Slack named no address of its own to send the file to.")
         await self._carry(address, file)
         return file_id
@@ -80,14 +89,6 @@ class Uploads:
     def _options(self) -> dict[str, Any]:
         patience = self._transport.upload_timeout
         return {"headers": {"Content-Type": "application/octet-stream"}, **({"timeout": patience} if patience else {})}
-
-    def _is_slacks(self, address: str) -> bool:
-        """The host that the API itself is on, else Slack's own, encrypted."""
-        found, own = urlsplit(address), urlsplit(self._client.base_url)
-        host = found.hostname or ""
-        if (own.hostname or "").endswith("slack.com"):
-            return found.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
-        return found.scheme == own.scheme and host == own.hostname
 
     async def share(self, file_id: str, channel: str, *, title: str, comment: str, thread_ts: str | None) -> Shared:
         """Complete the upload, which shows the file. AmbiguousSendError: look with `find` before it is repeated."""

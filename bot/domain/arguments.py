@@ -15,7 +15,7 @@ class Kind(StrEnum):
     DECIMAL = "decimal"  # float
     INTEGERS = "integers"  # "1,2" -> [1, 2], each 1 or more
     WORDS = "words"  # "pop,relatedItem" -> ["pop", "relatedItem"]
-    SOURCE = "source"  # the name of a data file; ends in TrainRequest.data, not in params
+    SOURCE = "source"  # a name in the data folder, or a file in Slack; ends in TrainRequest.data, not in params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

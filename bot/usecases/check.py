@@ -1,6 +1,7 @@
 """The check of a new job: copy its data, read it, make the plan. Nothing starts before it passed."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +9,9 @@ from bot.domain.approvals import Standing, Subject
 from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
 from bot.domain.requests import Plan, SourceFile, TrainRequest
-from bot.errors import DataError, UsageError
+from bot.errors import DataError, MessengerError, UsageError
 from bot.ports import Deps, Work
+from bot.usecases.fetch import fetch
 from bot.usecases.groups import read_now
 from bot.usecases.moves import card_key, move, note, redraw
 from bot.usecases.prompting import ask_gate, rule_of
@@ -33,9 +35,12 @@ async def check(deps: Deps, job: Job) -> None:
         deps.nudge("deliver")
         return
     try:
-        plan = await asyncio.to_thread(make_plan, deps, job)
+        fetched = await fetch(deps, job)
+        plan = await asyncio.to_thread(make_plan, deps, job, fetched)
     except (DataError, UsageError) as error:
         change = move(deps, job, Event.REFUSE, reason=f"{error} Nothing was sent.")
+    except MessengerError as error:
+        change = _later(deps, job, f"The data cannot be fetched from Slack at the moment. {error}")
     except OSError as error:
         change = _later(deps, job, f"The data cannot be read at the moment ({error.strerror}).")
     else:
@@ -58,10 +63,10 @@ async def _asker_hinders(deps: Deps, job: Job) -> Change | None:
     return None
 
 
-def make_plan(deps: Deps, job: Job) -> Plan:
-    """What exactly will be sent. Blocks: reads the whole of the data."""
+def make_plan(deps: Deps, job: Job, fetched: Mapping[str, SourceFile]) -> Plan:
+    """What exactly will be sent. Blocks: reads the whole of the data, but for what was `fetched` already."""
     provider = deps.providers.get(job.request.provider)
-    files = {role: _source(deps, job.request, role) for role in job.request.data}
+    files = {role: fetched.get(role) or _source(deps, job.request, role) for role in job.request.data}
     payload = provider.prepare(job.request, files, deps.files.spool)
     return provider.plan(job.request, payload)
 

@@ -7,6 +7,7 @@ from bot.domain.approvals import Standing, Verdict, may_ask
 from bot.domain.jobs import Job, JobState
 from bot.domain.policy import Act
 from bot.domain.requests import Actor, TrainRequest
+from bot.domain.shared_files import id_in
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, Provider
 from bot.usecases.auditing import denied
@@ -117,13 +118,16 @@ def job_id(random_hex: str) -> str:
 
 
 def choose_data(deps: Deps, provider: Provider, request: TrainRequest) -> dict[str, str]:
-    """The names in the data folder that are meant, by role; those of kept data as they are. Blocks."""
+    """What is meant, by role: ids of files in Slack, names in the data folder, kept data as it is. Blocks."""
     if provider.data is None:
         return {}
     if request.kept:
         return dict(request.data)
     first, *others = provider.data.roles
     suffixes = provider.data.suffixes
-    chosen = {first: deps.files.choose(request.data.get(first), request.model, suffixes)}
-    named = [role for role in others if role in request.data]
-    return chosen | {role: deps.files.choose(request.data[role], request.model, suffixes) for role in named}
+    wanted = {first: request.data.get(first), **{role: request.data[role] for role in others if role in request.data}}
+    return {role: _choose(deps, request.model, suffixes, source) for role, source in wanted.items()}
+
+
+def _choose(deps: Deps, model: str, suffixes: tuple[str, ...], source: str | None) -> str:
+    return (id_in(source) if source else None) or deps.files.choose(source, model, suffixes)

@@ -11,8 +11,8 @@
     POST /page/ephemeral/dismiss         {user, ephemeral_id}
     POST /page/shortcut                  {user, callback_id, channel?, message_ts?}
     POST /page/view/click                {user, view_id, action_id, block_id?, value?, CHOICE?, values?} (as for submit)
-    POST /page/view/submit               {user, view_id, values: {block_id: {action_id: {type, value | selected_…}}}}; in a
-                                          file field files: [{id} of what is uploaded, or {name, content}]
+    POST /page/view/submit               {user, view_id, values: {block_id: {action_id: {type, value | selected_…}}}}
+                                          (a file field has files: {id} of one uploaded, or {name, content})
     POST /page/view/close                {user, view_id, everything?}
     POST /page/home                      {user, tab?} -> {ok, view?}
     POST /page/channel/create            {name, private?, members?} -> {ok, channel}
