@@ -12,6 +12,7 @@ from bot.domain.arguments import Arguments, Choice, DataRule
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.contents import Content, HomePage
+from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
@@ -372,6 +373,12 @@ class Store(Protocol):
         """The living job that follows this training; a `model` equal to the id is no name, and is not compared."""
 
     async def transitions(self, job_id: str) -> list[Transition]: ...
+
+    async def earlier(self, job: Job) -> list[Earlier]:
+        """What earlier trainings like this one took: of the same team and service, with data of about the same size.
+
+        Those of the same model first, the latest first among them.
+        """
 
     async def prompts(self, job_id: str) -> list[Prompt]:
         """Oldest first."""

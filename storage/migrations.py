@@ -7,6 +7,7 @@ import json
 
 from sqlite_utils import Database, Migrations
 
+from storage import durations
 from storage.audit import TABLES as AUDIT_TABLES
 from storage.audit import begin
 from storage.rows import searched
@@ -72,6 +73,14 @@ def m007_people(db: Database) -> None:
 def m008_identity(db: Database) -> None:
     """Who Slack said that the bot is, for which token (by its digest); one row at most."""
     db.execute("CREATE TABLE identity (token TEXT PRIMARY KEY, identity TEXT NOT NULL)")
+
+
+@migrations()
+def m009_durations(db: Database) -> None:
+    """What each training took, beside its provider, model and the size of its data."""
+    for statement in durations.TABLES:
+        db.execute(statement)
+    db.execute(durations.FROM_MOVES)
 
 
 _FIRST_TABLES = (

@@ -4,13 +4,14 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from bot.domain.approvals import Group, Prompt
 from bot.domain.changes import Notice, NoticeKind
+from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.people import Person
@@ -35,6 +36,8 @@ IDENTITY = TypeAdapter(Identity)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
+_NO_TRAINING = timedelta(days=3660)
+"""Added to a time it still is one."""
 
 
 def to_ms(at: datetime | None) -> int | None:
@@ -329,6 +332,14 @@ def to_undelivered(row: Row) -> Undelivered:
             is_held=row["state"] == "held",
             error=row["error"],
         )
+
+
+def to_earlier(row: Row) -> Earlier:
+    with _reading("What an earlier training took", row, "took"):
+        took = timedelta(milliseconds=row["took"])
+        if not timedelta() <= took < _NO_TRAINING:
+            raise ValueError("no training takes that long")
+        return Earlier(took=took, is_same_model=bool(row["is_same_model"]))
 
 
 def group_row(group: Group) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from bot.domain.approvals import Group, Prompt
 from bot.domain.audit import Anchor, AuditKind, Entry, Record, may_switch, records_of, records_of_prompts
 from bot.domain.changes import Amendment, Change, Notice
+from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState, Transition
@@ -31,7 +32,7 @@ from bot.ports import (
     Visit,
     Work,
 )
-from storage import asks, audit, history, homes, outbox
+from storage import asks, audit, durations, history, homes, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -201,6 +202,9 @@ class SqliteStore:
     async def transitions(self, job_id: str) -> list[Transition]:
         sql = "SELECT * FROM transitions WHERE job_id = :id ORDER BY seq"
         return [to_transition(row) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))]
+
+    async def earlier(self, job: Job) -> list[Earlier]:
+        return await self._read(lambda db: durations.earlier(db, job))
 
     # -- prompts, clicks, groups -------------------------------------------------------------------------------------
 
@@ -574,6 +578,7 @@ def _is_open(db: Database, prompt: Prompt) -> bool:
 def _write_effects(db: Database, change: Change, *, is_new_switch: bool = False) -> None:
     if change.transition is not None:
         insert(db, "transitions", transition_row(change.transition))
+        durations.add(db, change)
     votes = _votes(db, change.closes)
     for prompt in (*change.opens, *change.closes):
         put(db, "prompts", prompt_row(prompt))

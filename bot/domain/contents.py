@@ -1,11 +1,12 @@
 """What a message shows, as values: the edge turns them into Slack's blocks at the moment of sending."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from bot.domain.approvals import Prompt
 from bot.domain.changes import Button, Say
+from bot.domain.forecast import Forecast
 from bot.domain.jobs import Job, Transition
 
 
@@ -20,11 +21,18 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The one card of a job. `notes` are sentences on what the state means here; `last` is the latest move."""
+    """The one card of a job. `notes` are sentences on what the state means here; `last` is the latest move.
+
+    `since` is the move by which the training came to be at the service, while it is there; `took` how long it was
+    there, once it is trained; `forecast` when it may end.
+    """
 
     job: Job
     title: str
     last: Transition | None
+    since: Transition | None = None
+    took: timedelta | None = None
+    forecast: Forecast | None = None
     notes: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     result: Attachment | None = None

@@ -1,26 +1,50 @@
 """What the card of a job shows, and which buttons it has: only what its service can do now."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from bot.domain.changes import Button
 from bot.domain.contents import Attachment, Card
-from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState
+from bot.domain.forecast import Forecast, accepted_at, began, forecast, took
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState, Transition
 from bot.domain.policy import Act
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
 from bot.usecases.former import SWITCHED, kept_data, result_key, say_way_back, served_before
+
+_FORETOLD = AT_SERVICE - {JobState.CANCELLING}
 
 
 async def card(deps: Deps, job: Job) -> Card:
     """The card as of now."""
     title, powers = about(deps, job.request.provider)
     transitions = await deps.store.transitions(job.id)
+    is_there = job.state in AT_SERVICE
     return Card(
         job=job,
         title=title,
         last=transitions[-1] if transitions else None,
+        since=began(transitions) if is_there else None,
+        took=None if is_there else took(transitions),
+        forecast=await _forecast(deps, job, transitions, deps.now()),
         notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
         buttons=(*await buttons_of(deps, job), *_repeats(job)),
         result=await result_of(deps, job),
     )
+
+
+async def _forecast(deps: Deps, job: Job, moves: Sequence[Transition], now: datetime) -> Forecast | None:
+    since = accepted_at(moves) if job.state in _FORETOLD else None
+    return forecast(since, now, await deps.store.earlier(job)) if since else None
+
+
+async def has_aged(deps: Deps, job: Job, looked_at: datetime | None) -> bool:
+    """Is another end foretold by now than at the look before, for no reason but the time that went by?"""
+    since = accepted_at(await deps.store.transitions(job.id)) if job.state in _FORETOLD else None
+    if since is None:
+        return False
+    known = await deps.store.earlier(job)
+    return forecast(since, looked_at or since, known) != forecast(since, deps.now(), known)
 
 
 async def buttons_of(deps: Deps, job: Job) -> tuple[Button, ...]:

@@ -26,7 +26,7 @@ from bot.ports import Click, Deps
 from bot.usecases.auditing import note_denial
 from bot.usecases.evidence import gather
 from bot.usecases.moves import MOOT, amend, close, is_moot, move, note, prompt_key, redraw, withdraw_open
-from bot.usecases.prompting import ask, ask_gate, electorate, rule_of, shown_digest
+from bot.usecases.prompting import ask, ask_gate, electorate, rule_of, shown_digest, with_question
 
 _MOVES: Mapping[tuple[Subject, Answer], Event] = {
     (Subject.START, Answer.APPROVE): Event.APPROVE,
@@ -292,7 +292,7 @@ def _event(answered: Prompt, job: Job) -> Event | None:
 async def _change(deps: Deps, click: Click, answered: Prompt, job: Job, event: Event) -> Change:
     job = replace(job, **_rewritten(event, job))
     opens = [await ask_gate(deps, job, Subject.PROMOTE)] if event is Event.NOT_APPLIED else []
-    return move(
+    change = move(
         deps,
         job,
         event,
@@ -302,6 +302,7 @@ async def _change(deps: Deps, click: Click, answered: Prompt, job: Job, event: E
         closes=[answered, *withdraw_open(deps, await _left_over(deps, answered, event, job), MOOT)],
         **_after(deps, event, job),
     )
+    return await with_question(deps, change)
 
 
 async def _left_over(deps: Deps, answered: Prompt, event: Event, job: Job) -> list[Prompt]:

@@ -23,6 +23,7 @@ from bot.domain.pace import next_look
 from bot.domain.text import code
 from bot.errors import NotFoundError, ProviderError, RejectedError, UnreachableError
 from bot.ports import Deps, Gate, Provider, Work
+from bot.usecases.cards import has_aged
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, watched, within
 from bot.usecases.moves import MOOT, card_key, is_moot, move, note, redraw, tell_line, withdraw_open
@@ -175,7 +176,7 @@ def _looked(deps: Deps, job: Job, seen: RemoteStatus) -> Look:
 
 async def _no_move(deps: Deps, job: Job, seen: RemoteStatus, *, before: Job) -> Change:
     notices = _new_word(deps, job, seen, before)
-    if _shows_news(before.look, job.look):
+    if _shows_news(before.look, job.look) or await has_aged(deps, job, before.look.at):
         notices += _redrawn(deps, job)
     act_at = _next_look(deps, job)
     opens = await _ask_whether_to_go_on(deps, job)

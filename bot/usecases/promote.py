@@ -15,11 +15,10 @@ from bot.domain.requests import Json
 from bot.domain.text import cut, in_one_line
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Provider, Serving, Work
-from bot.usecases.former import SWITCHED
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
-from bot.usecases.moves import card_key, move, note, prompt_key, redraw, withdraw_open
-from bot.usecases.prompting import ask, ask_gate
+from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
+from bot.usecases.prompting import ask, ask_gate, with_question
 
 AT_ONCE = 4
 LOOKS = 3
@@ -91,7 +90,7 @@ async def _survey(deps: Deps, provider: Provider, job: Job) -> Mapping[str, Json
 
 
 async def _send(deps: Deps, provider: Provider, job: Job) -> Change:
-    return await _with_question(deps, await _switch(deps, provider, job))
+    return await with_question(deps, await _switch(deps, provider, job))
 
 
 async def _switch(deps: Deps, provider: Provider, job: Job) -> Change:
@@ -115,18 +114,8 @@ async def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
     return move(deps, offered, Event.NOT_APPLIED, reason=reason, opens=[asked], act_at=None)
 
 
-async def _with_question(deps: Deps, change: Change) -> Change:
-    """After a switch that cannot be taken back, the closed question shows the way that is prepared."""
-    job = change.job
-    if job.state not in SWITCHED or not deps.providers.get(job.request.provider).powers.one_way:
-        return change
-    asked = [one for one in await deps.store.prompts(job.id) if one.subject is Subject.PROMOTE][-1:]
-    drawn = [redraw(deps, job.id, prompt_key(one.id)) for one in asked]
-    return replace(change, notices=(*change.notices, *drawn))
-
-
 async def _look(deps: Deps, provider: Provider, job: Job) -> Change:
-    return await _with_question(deps, await _look_again(deps, provider, job))
+    return await with_question(deps, await _look_again(deps, provider, job))
 
 
 async def _look_again(deps: Deps, provider: Provider, job: Job) -> Change:

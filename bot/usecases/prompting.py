@@ -16,7 +16,7 @@ from bot.domain.approvals import (
     say_unreadable,
 )
 from bot.domain.balances import tell
-from bot.domain.changes import Button
+from bot.domain.changes import Button, Change
 from bot.domain.contents import Question
 from bot.domain.jobs import Job
 from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
@@ -25,6 +25,7 @@ from bot.ports import Deps, Gate
 from bot.usecases.cards import about, result_of, retrain_buttons
 from bot.usecases.evidence import Evidence, gather
 from bot.usecases.former import SWITCHED
+from bot.usecases.moves import prompt_key, redraw
 
 _CONSEQUENCES: Mapping[Subject, str] = {
     Subject.DID_START: (
@@ -135,6 +136,16 @@ async def _hindrances(deps: Deps, prompt: Prompt) -> tuple[str, ...]:
     known = await deps.store.groups(groups_in(prompt.rule.approvers))
     given_up = [group for group in known.values() if is_given_up(group, deps.now())]
     return (say_unreadable(given_up),) if given_up else ()
+
+
+async def with_question(deps: Deps, change: Change) -> Change:
+    """After a switch that cannot be taken back, the closed question shows the way that is prepared."""
+    job = change.job
+    if job.state not in SWITCHED or not about(deps, job.request.provider)[1].one_way:
+        return change
+    asked = [one for one in await deps.store.prompts(job.id) if one.subject is Subject.PROMOTE][-1:]
+    drawn = [redraw(deps, job.id, prompt_key(one.id)) for one in asked]
+    return replace(change, notices=(*change.notices, *drawn))
 
 
 def facts(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:

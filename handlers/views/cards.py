@@ -1,18 +1,20 @@
 """The card of a job, and the lines in its thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.domain.balances import tell
 from bot.domain.changes import Button
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
-from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus
+from bot.domain.forecast import Forecast
+from bot.domain.history import say_duration
+from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, RemoteStatus
 from bot.domain.text import code
 from handlers.ids import Action
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import question, reminder
-from handlers.views.words import PHRASES, moved, named, person, sign, verbatim
+from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
 
 _CELLS = 20
 _SPEAKS_IN = AT_SERVICE | {JobState.OFFERED, JobState.DONE}
@@ -39,8 +41,8 @@ def card(content: Card) -> Message:
     job = content.job
     name = named(content.title, job)
     move = moved(content.last) if content.last else f"*{PHRASES[job.state]}*"
-    shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(job))]
-    shown += blocks.lines([*_said(job), *_warnings(job)])
+    shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(content))]
+    shown += blocks.lines([*_said(job), *_foretold(content), *_warnings(job)])
     shown += [blocks.attachment(content.result)] if content.result else []
     last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([card_button(one) for one in content.buttons])] if content.buttons else []
@@ -52,9 +54,22 @@ def _small(note: str) -> str:
     return clipped(foreign(note, 800), 1000)
 
 
-def _fields(job: Job) -> list[tuple[str, str]]:
+def _fields(content: Card) -> list[tuple[str, str]]:
+    job = content.job
     facts = [*job.plan.summary, *_data(job)] if job.plan else []
-    return [("Asked by", person(job.request.actor)), *((foreign(label, 80), foreign(fact)) for label, fact in facts)]
+    told = ((foreign(label, 80), foreign(fact)) for label, fact in facts)
+    return [("Asked by", person(job.request.actor)), *_age(content), *told]
+
+
+_SINCE: Mapping[Event | None, str] = {Event.ACCEPT: "Accepted", Event.FIND: "Found there", None: "Watched since"}
+
+
+def _age(content: Card) -> Iterator[tuple[str, str]]:
+    """A time rather than an age, which would be wrong a minute later."""
+    if content.since is not None:
+        yield _SINCE[content.since.event], when(content.since.at)
+    if content.took is not None:
+        yield "Training took", say_duration(content.took)
 
 
 def _data(job: Job) -> Iterator[tuple[str, str]]:
@@ -81,6 +96,35 @@ def _said(job: Job) -> Iterator[str]:
         yield progress_bar(status.progress)
     yield from (f"• {foreign(label, 80)}: {verbatim(word)}" for label, word in status.parts)
     yield from (f"• {foreign(key, 80)}: {foreign(str(value), 200)}" for key, value in status.metrics.items())
+
+
+def _foretold(content: Card) -> Iterator[str]:
+    """When it may end, and by what that is said; where it takes longer than ever, that."""
+    seen = content.forecast
+    if seen is None:
+        return
+    others = f"{seen.count} earlier trainings {_alike(content, seen)}"
+    if not seen.left:
+        most = say_duration(seen.longest)
+        yield f"*Expected end* not known: this takes longer than all {others}, which took up to {most}."
+        return
+    took = f"took {_between(say_duration(seen.shortest), say_duration(seen.longest))} in all"
+    expected = f"*Expected end* {_between(when(seen.earliest), when(seen.latest))}."
+    if seen.left == seen.count:
+        yield f"{expected} {'The middle half of' if seen.is_half else 'The'} {others} {took}."
+    else:
+        half = "the middle half of " if seen.is_half else ""
+        yield f"{expected} Of {others}, {seen.count - seen.left} had ended by now; {half}the other {seen.left} {took}."
+
+
+def _alike(content: Card, seen: Forecast) -> str:
+    has_data = content.job.plan is not None and content.job.plan.payload is not None
+    of = "of this model" if seen.is_same_model else f"at {content.title}"
+    return f"{of} with about as much data" if has_data else of
+
+
+def _between(first: str, last: str) -> str:
+    return f"about {first}" if first == last else f"{first} to {last}"
 
 
 def _word(status: RemoteStatus) -> str:

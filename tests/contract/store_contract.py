@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -1321,7 +1321,76 @@ class History:
         assert ids(await store.jobs(JobFilter())) == ["j2", "j1", "j0"]
 
 
+DATA = PLAN.payload
+
+
+async def ended(store: Store, id_: str, took: float, *, event: Event = Event.FINISH, **fields: Any) -> None:
+    """A training that was accepted NOW, and ended so many minutes later."""
+    size = fields.pop("size", 1000)
+    plan = replace(PLAN, payload=replace(DATA, size=size) if DATA and size else None)
+    job = await keep(store, a_job(id_, JobState.STARTING, plan=plan, version=3, **fields))
+    accepted = step(job, fields.pop("start", Event.ACCEPT))
+    assert await store.apply([accepted]) == [True]
+    assert await store.apply([step(accepted.job, event, when=at(minutes=took))]) == [True]
+
+
+async def took(store: Store, size: int | None = 1000, **fields: Any) -> list[tuple[float, bool]]:
+    """What earlier trainings took that are like one of Ada's, in minutes, and whether they are of its model."""
+    plan = replace(PLAN, payload=replace(DATA, size=size) if DATA and size else None)
+    found = await store.earlier(a_job("new", JobState.RUNNING, plan=plan, **fields))
+    return [(one.took / timedelta(minutes=1), one.is_same_model) for one in found]
+
+
+class Durations:
+    """What earlier trainings took: only what was seen from the acceptance to the end, and only what is alike."""
+
+    async def test_only_what_was_trained_counts(self, store: Store) -> None:
+        """A failure or a cancelled training says nothing of how long one takes."""
+        await ended(store, "j1", 20)
+        await ended(store, "j2", 21, event=Event.OFFER)
+        for event in (Event.FAIL, Event.CANCEL, Event.LOSE):
+            await ended(store, f"j {event}", 1, event=event)
+        assert await took(store) == [(21, True), (20, True)]
+
+    async def test_the_last_acceptance_counts(self, store: Store) -> None:
+        """Started again after a doubt: what was before is another start. What was merely found has no beginning."""
+        job = await keep(store, a_job("j1", JobState.STARTING, plan=PLAN, version=3))
+        for event, passed in ((Event.ACCEPT, 0), (Event.FAIL, 5), (Event.WATCH_ON, 9), (Event.FINISH, 30)):
+            change = step(job, event, when=at(minutes=passed))
+            assert await store.apply([change]) == [True]
+            job = change.job
+        assert await took(store, size=10) == [(30, True)]
+        job = await keep(store, a_job("j2", JobState.STARTING, plan=PLAN, version=3))
+        for event in (Event.DOUBT, Event.FIND, Event.FINISH):
+            change = step(job, event, when=at(minutes=9))
+            assert await store.apply([change]) == [True]
+            job = change.job
+        assert await took(store, size=10) == [(30, True)]
+
+    async def test_only_what_is_alike_counts(self, store: Store) -> None:
+        """Of the same team and service, with half to twice as much data; without any, of the same model alone."""
+        other = a_wish("other", model="other")
+        await ended(store, "j1", 1, size=499)
+        await ended(store, "j2", 2, size=500)
+        await ended(store, "j3", 3, size=2000)
+        await ended(store, "j4", 4, size=2001)
+        await ended(store, "j5", 5, size=None)
+        await ended(store, "j6", 6, request=other)
+        await ended(store, "j7", 7, request=replace(other, request_key="away", provider="sony"))
+        await ended(store, "j8", 8, request=a_wish("else", actor=replace(ADA, team="T0ELSE")))
+        await ended(store, "j9", 9, size=None, request=replace(other, request_key="bare"))
+        assert await took(store) == [(3, True), (2, True), (6, False)]
+        assert await took(store, size=None) == [(5, True)]
+        assert await took(store, request=other) == [(6, True), (3, False), (2, False)]
+
+    async def test_of_many_the_latest_count(self, store: Store) -> None:
+        """What a service takes changes over the years."""
+        for number in range(1, 6):
+            await ended(store, f"j{number}", number)
+        assert await took(store) == [(5, True), (4, True), (3, True), (2, True), (1, True)]
+
+
 class StoreContract(
-    Requests, Urls, Due, Moves, Prompts, AtOnce, Outbox, Redraws, Held, Undelivered, Waiting, Known, History
+    Requests, Urls, Due, Moves, Prompts, AtOnce, Outbox, Redraws, Held, Undelivered, Waiting, Known, History, Durations
 ):
     """All of it, for a subclass whose name begins with Test."""

@@ -203,20 +203,27 @@ async def approved(here: Lab, line: str) -> Job:
 
 
 async def test_a_switch_that_cannot_be_seen_is_asked_about(tmp_path: Path) -> None:
-    """Without a deploy key nobody sees whether a cut-off switch was applied: a person says, and nothing is sent."""
+    """Without a deploy key nobody sees whether a cut-off switch was applied: a person says, and nothing is sent.
+
+    Once it is said to be applied, the closed question about the switch has the prepared way back.
+    """
     async with lab(tmp_path) as here:
         sony = here.world.services.sony
+        await approved(here, "/train sony demand")
+        await here.reaches(JobState.PROMOTED)
         sony.fail_next("reset", method="PUT", path_contains="update_model", after_work=True)
         job = await approved(here, "/train sony demand")
         prompt = await here.asked(DID_SWITCH, job.id)
+        assert all(one["action_id"] != "retrain" for one in buttons_of(questions(here, SWITCH, job)[0]))
         await here.restart()
         assert "can do that" in shown(await here.press(prompt, "It was applied", "dan"))
         await here.press(prompt, "It was applied", "ada")
-        await here.reaches(JobState.PROMOTED)
-        assert "A person saw that it was applied." in shown(here.cards()[0])
+        await here.all_reach(JobState.PROMOTED)
+        assert any("A person saw that it was applied." in shown(one) for one in here.cards())
         assert questions(here, DID_SWITCH, job)[0].ts == prompt.ts
         assert len(questions(here, DID_SWITCH, job)) == 1
-        assert len(sony.switches) == 1
+        assert [one["value"] for one in buttons_of(questions(here, SWITCH, job)[0])] == [job.id]
+        assert len(sony.switches) == 2
 
 
 async def test_a_switch_that_was_not_applied_is_offered_anew(tmp_path: Path) -> None:

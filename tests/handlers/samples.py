@@ -9,6 +9,7 @@ from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subjec
 from bot.domain.changes import Button
 from bot.domain.charts import durations, scoreboard, spells_of
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
+from bot.domain.forecast import Forecast
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus, Transition
 from bot.domain.policy import Rule
@@ -125,9 +126,27 @@ def cards(foreign: str = "my-model") -> Iterator[Card]:
         )
 
 
+def aged(foreign: str = "my-model") -> Iterator[Card]:
+    """The card of a training that is at the service for a while, and of one that has been."""
+    bare = Card(job=job(foreign=foreign), title="Sestek Knovvu ML", last=move(reason=foreign))
+    for event in (Event.ACCEPT, Event.FIND, None):
+        yield replace(bare, since=move(event=event))
+    yield from (replace(bare, since=move(event=Event.ACCEPT), forecast=one) for one in forecasts())
+    yield replace(bare, job=job(JobState.DONE, foreign), took=timedelta(minutes=23, seconds=5))
+
+
+def forecasts() -> Iterator[Forecast]:
+    """By few and by many, by this model and by others; with some that ended sooner, with all."""
+    bounds = {"shortest": timedelta(minutes=20), "longest": timedelta(minutes=35)}
+    for is_same_model in (True, False):
+        for count, left in ((5, 5), (5, 2), (12, 12), (12, 9), (12, 0)):
+            yield Forecast(since=AT, count=count, left=left, is_half=left > 7, is_same_model=is_same_model, **bounds)
+
+
 def contents(foreign: str = "my-model") -> Iterator[Content]:
     """Everything that the engine has posted or edited."""
     yield from cards(foreign)
+    yield from aged(foreign)
     yield Card(job=job(JobState.CHECKING, foreign, plan=None, look=Look()), title="Sestek Knovvu ML", last=None)
     for state in JobState:
         yield Line(

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -344,6 +345,37 @@ def test_a_service_that_was_not_heard_yet_is_not_quoted() -> None:
     assert "The service says" not in read(render(a_card(state=JobState.FAILED)))
     silent = samples.job(look=Look(status=samples.status("", detail="waiting")))
     assert "The service has not said anything yet. waiting" in read(render(replace(a_card(), job=silent)))
+
+
+def test_a_card_says_since_when_and_by_what_it_expects_an_end() -> None:
+    """The times are the reader's own, and what they are taken from stands beside them."""
+    shown = [read(render(card)) for card in samples.aged()]
+    accepted, found, watched, *foretold, trained = shown
+    assert "*Accepted*\n<!date^1795262400^" in accepted
+    assert "*Found there*\n<!date^" in found
+    assert "*Watched since*\n<!date^" in watched
+    assert not any("Expected end" in text for text in (accepted, found, watched, trained))
+    said = [re.sub("<!date[^>]+>", "T", line) for text in foretold for line in re.findall(r"\*Expected.*", text)]
+    told = [
+        "T to T. The 5 earlier trainings {} {}.",
+        "T to T. Of 5 earlier trainings {}, 3 had ended by now; the other 2 {}.",
+        "T to T. The middle half of 12 earlier trainings {} {}.",
+        "T to T. Of 12 earlier trainings {}, 3 had ended by now; the middle half of the other 9 {}.",
+        "not known: this takes longer than all 12 earlier trainings {}, which took up to 35 min.",
+    ]
+    alike = ("of this model with about as much data", "at Sestek Knovvu ML with about as much data")
+    assert said == [f"*Expected end* {one.format(of, 'took 20 min to 35 min in all')}" for of in alike for one in told]
+    assert "*Training took*\n23 min 5 s" in trained
+
+
+def test_an_end_within_a_minute_is_one_time() -> None:
+    """A range whose ends read alike is said once; without data nothing is said of data."""
+    exact = replace(next(samples.forecasts()), shortest=timedelta(minutes=20), longest=timedelta(minutes=20))
+    bare = replace(samples.plan(), payload=None)
+    text = read(render(replace(next(samples.aged()), job=samples.job(plan=bare), forecast=exact)))
+    assert re.search(
+        r"\*Expected end\* about <!date[^>]+>\. The 5 earlier trainings of this model took about 20 min in", text
+    )
 
 
 # -- questions --------------------------------------------------------------------------------------------------------

@@ -350,6 +350,27 @@ class TestMigrations:
             await keep(store, "j3")
             assert [job.id for job in await store.jobs(JobFilter(text="my-model"))] == ["j3"]
 
+    async def test_what_trainings_took_is_read_from_their_moves(self, path: Path) -> None:
+        """A forecast begins with the history that there is, and takes of it what it would have kept itself."""
+        async with opened(path) as store:
+            kept = []
+            for id_, start in (("j1", Event.ACCEPT), ("j2", Event.ACCEPT), ("j3", Event.FIND)):
+                job = a_job(id_, JobState.UNSURE if start is Event.FIND else JobState.STARTING)
+                await store.request(birth(job), same_since=NOW, is_exclusive=False, is_again=True)
+                for event, when in ((start, at(minutes=1)), (Event.FINISH, at(minutes=30))):
+                    change = step(job, event, when=when)
+                    assert await store.apply([change]) == [True]
+                    job = change.job
+                kept.append(job)
+            before = await execute(store, "SELECT * FROM durations ORDER BY job_id")
+        db = connect(path)
+        db.execute("DROP TABLE durations")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_durations'")
+        db.close()
+        async with opened(path) as store:
+            assert await execute(store, "SELECT * FROM durations ORDER BY job_id") == before
+            assert [one.took.total_seconds() for one in await store.earlier(kept[0])] == [1740, 1740]
+
     async def test_a_migration_that_fails_leaves_the_file_as_it_was(self, path: Path) -> None:
         """Half a migration would never be finished."""
         old = connect(path)
