@@ -52,6 +52,7 @@ class Action(StrEnum):
     LOOK = "look"
     JOBS_PAGE = "jobs_page"  # qualified by the page, or by whose trainings
     SCORES = "scores"  # a picture of the scores of a training's model
+    LABELS = "labels"  # a picture of how the rows of a training's data are spread over labels
     DURATIONS = "durations"  # a picture of how long the trainings that fit took
     EXPORT = "export"  # all that fits, as a file; qualified by its form
     FORM = "form"  # opens the form, filled with what was understood of a command

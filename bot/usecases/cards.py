@@ -28,7 +28,7 @@ async def card(deps: Deps, job: Job) -> Card:
         took=None if is_there else took(transitions),
         forecast=await _forecast(deps, job, transitions, deps.now()),
         notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
-        buttons=(*await buttons_of(deps, job), *_repeats(job)),
+        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job)),
         result=await result_of(deps, job),
     )
 
@@ -57,6 +57,12 @@ def _repeats(job: Job) -> tuple[Button, ...]:
     """Ways to ask for the same once more, in any state."""
     again = Button(label="Again", action="again", value=job.id)
     return (again, Button(label="Show as command", action="as_command", value=job.id))
+
+
+def _pictures(job: Job) -> tuple[Button, ...]:
+    """What can be drawn of its data."""
+    has_labels = job.plan and job.plan.payload and job.plan.payload.balances
+    return (Button(label="Label balance", action="labels", value=job.id),) if has_labels else ()
 
 
 async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:

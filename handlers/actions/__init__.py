@@ -25,6 +25,7 @@ from handlers.grammar import Word, parse_reference, shown
 from handlers.ids import Action, action_of
 from handlers.lines import to_line
 from handlers.payloads import ActionPayload
+from handlers.views import charts
 from handlers.views import help as help_views
 from handlers.views.blocks import Message
 
@@ -143,6 +144,13 @@ async def _scores(deps: Deps, payload: ActionPayload) -> Message:
     return await show_scores(deps, await require_job(deps, payload))
 
 
+async def _labels(deps: Deps, payload: ActionPayload) -> Message:
+    job = await require_job(deps, payload)
+    if job.plan is None or job.plan.payload is None:
+        raise RefusedError("No file is sent for this training, or it was not checked yet.")
+    return charts.balance(job.plan.payload)
+
+
 async def _story(deps: Deps, payload: ActionPayload) -> Message:
     job_id, _, number = payload.pressed.value.partition("|")
     return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
@@ -189,5 +197,6 @@ PRESSES: Mapping[Action, Press] = {
     Action.STORY: _story,
     Action.DURATIONS: _durations,
     Action.SCORES: _scores,
+    Action.LABELS: _labels,
 }
 """Every action but those that open a form first (see `handlers.forms`)."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from bot.domain.balances import Balance, tell
 from bot.domain.charts import Bar, Durations, Per, Scoreboard, Scored, scales
 from bot.domain.history import say_duration
 from bot.domain.jobs import Job
+from bot.domain.requests import Payload
 from bot.domain.text import code
 from handlers.marks import foreign
 from handlers.views import blocks
@@ -162,3 +164,62 @@ _ROWS = {Per.PROVIDER: _many, Per.WEEK: _many, Per.TRAINING: _one}
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# -- labels -----------------------------------------------------------------------------------------------------------
+
+_MOST_CHARTS = 2
+"""Slack takes so many in a message."""
+_MOST_LISTED = 40
+"""Labels of one column in the table, so that two columns fit."""
+
+
+def balance(payload: Payload) -> Message:
+    """How the rows of a data file are spread over its labels, as its check counted them."""
+    heading = f"Label balance of {verbatim(payload.name)}"
+    drawn = sorted(payload.balances, key=lambda one: not one.is_label)[:_MOST_CHARTS]
+    if not drawn:
+        return blocks.say_text(f"{heading}: its check counted no labels.")
+    said = [f"{title}: {text}" for title, text in tell(drawn, _MOST_SAID)]
+    rows = [row for one in drawn for row in _label_rows(one)]
+    table = blocks.table(("Column", "Label", "Rows", "Share"), rows, numbers=(2, 3))
+    notes = [blocks.context([note]) for one in drawn for note in _label_notes(one)]
+    more = len(payload.balances) - len(drawn)
+    notes += [blocks.context([f"{_count(more, 'more column')} with few values: the story tells them."])] if more else []
+    shown = [*blocks.lines([f"*{heading}*", *said]), *map(_label_chart, drawn), *notes, table]
+    return blocks.message(f"{heading}. {'. '.join(said)}", shown)
+
+
+_MOST_SAID = 5
+
+
+def _label_chart(of: Balance) -> Block:
+    kept = of.counts[:MOST]
+    labels, rows = [_label_of(label) for label, _ in kept], [count for _, count in kept]
+    return blocks.chart("bar", f"Rows per label: {_column(of)}", labels, {"Rows": rows}, across="Labels", up="Rows")
+
+
+def _label_rows(of: Balance) -> Iterator[list[Block]]:
+    total = sum(count for _, count in of.counts) + of.other_rows
+    left = of.counts[_MOST_LISTED:]
+    others = of.other_rows + sum(count for _, count in left)
+    listed = [(_label_of(label), count) for label, count in of.counts[:_MOST_LISTED]]
+    if others:
+        listed.append((f"{_count(of.others + len(left), 'more label')}, less frequent", others))
+    for label, count in listed:
+        texts = (_column(of), label, f"{count:,}", f"{100 * count / total:.1f} %")
+        yield [blocks.cell(text, 60) for text in texts]
+
+
+def _label_notes(of: Balance) -> Iterator[str]:
+    if of.labels > MOST:
+        yield f"{foreign(_column(of), 60)}: the {MOST} most frequent of {of.labels:,} labels are drawn."
+
+
+def _column(of: Balance) -> str:
+    column = of.column or "without a name"
+    return column if of.part == "data" else f"{column} ({of.part})"
+
+
+def _label_of(label: str) -> str:
+    return label if label.strip() else "(empty)"

@@ -176,6 +176,8 @@ def _pictures(job: Job) -> Iterator[Block]:
     """The buttons to the pictures that there is something for."""
     if final_scores_of(job):
         yield blocks.button("Scores", action_id(Action.SCORES), job.id)
+    if job.plan and job.plan.payload and job.plan.payload.balances:
+        yield blocks.button("Label balance", action_id(Action.LABELS), job.id)
 
 
 def _facts(job: Job) -> Iterator[str]:

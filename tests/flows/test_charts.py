@@ -40,6 +40,19 @@ async def test_the_history_is_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+async def test_the_labels_of_a_file_are_drawn(tmp_path: Path) -> None:
+    """The card of a training has the balance of its labels a press away, and so has its story."""
+    async with lab(tmp_path) as here:
+        await here.type("/train sestek my-model en-US")
+        job = await here.reaches(JobState.LIVE)
+        card = await here.changed(here.cards()[0], "*live*")
+        story = await here.ask(f"/status {job.id}")
+        for pressed in (card, story):
+            [drawn] = pictures(await here.press(pressed, "Label balance", "bora"))
+            assert drawn["title"].startswith("Rows per label: ")
+
+
+@pytest.mark.proof
 async def test_a_picture_of_nothing_is_a_sentence(tmp_path: Path) -> None:
     """Where no training fits, or none was finished, that is said."""
     async with lab(tmp_path) as here:

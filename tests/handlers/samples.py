@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject, Vote
+from bot.domain.balances import weigh
 from bot.domain.changes import Button
 from bot.domain.charts import durations, scoreboard, spells_of
 from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
@@ -194,8 +195,18 @@ def finished(number: int, foreign: str = "my-model", provider: str = "sestek", h
     return Story(job=told, moves=tuple(moves))
 
 
+def weighed(foreign: str, labels: int = 40, **fields: Any) -> Payload:
+    """A file with so many labels in a column, and two more columns of few values."""
+    counted = {f"{foreign} {number}": 1 + number for number in range(labels)}
+    label = weigh(foreign, counted, is_label=True)
+    balances = (weigh("", {"": 3, foreign: 1}), label, weigh(foreign, counted, part="eval"))
+    return Payload(name=foreign, sha256="3f" * 32, size=1234, rows=99, **{"balances": balances, **fields})
+
+
 def pictures(foreign: str = "my-model", counts: Sequence[int] = (2,)) -> Iterator[Message]:
     """Every chart, of so many trainings."""
+    yield charts.balance(weighed(foreign))
+    yield charts.balance(weighed(foreign, balances=()))
     many = {f"{foreign} {number}": 0.1 * number for number in range(12)}
     for count in counts:
         jobs = [scored(number, foreign, **many, loss=3.0) for number in range(count, 0, -1)]

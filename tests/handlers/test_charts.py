@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from bot.domain.balances import weigh
 from bot.domain.charts import durations, scoreboard, spells_of
 from handlers.views import blocks, charts
 from handlers.views.blocks import Message
 from tests.handlers import samples
-from tests.handlers.test_views import read
+from tests.handlers.test_views import faults, read
 
 
 def drawn(message: Message) -> list[dict[str, Any]]:
@@ -77,6 +78,38 @@ def test_durations_say_what_they_count() -> None:
     assert rows(both)[1:] == ["SONY | 1 | 2 h | 2 h", "SESTEK | 30 | 4 h | 7 h"]
     none = charts.durations(durations([], charts.MOST), "sony", str, is_cut=False)
     assert none.text == "Of none of the trainings of `/jobs sony` both the acceptance and the end were seen."
+
+
+def test_the_balance_of_labels_is_said_drawn_and_listed() -> None:
+    """A label that hardly occurs is seen at once; what is learnt stands before columns of few values."""
+    rows_of = {"refund": 60, "order": 39, " ": 1}
+    payload = samples.weighed("x", balances=(weigh("shop", {"a": 1}), weigh("intent", rows_of, is_label=True)))
+    told = charts.balance(payload)
+    assert "Labels: 3: `refund` 60, `order` 39, (empty) 1" in read(told)
+    [chart, second] = drawn(told)
+    assert (chart["title"], second["title"]) == ("Rows per label: intent", "Rows per label: shop")
+    [series] = chart["chart"]["series"]
+    assert [point["value"] for point in series["data"]] == [60, 39, 1]
+    assert rows(told) == [
+        "Column | Label | Rows | Share",
+        "intent | refund | 60 | 60.0 %",
+        "intent | order | 39 | 39.0 %",
+        "intent | (empty) | 1 | 1.0 %",
+        "shop | a | 1 | 100.0 %",
+    ]
+
+
+def test_of_many_labels_the_most_frequent_are_drawn_and_the_rest_is_counted() -> None:
+    """Twenty fit into a chart and forty into the table; of 200 labels with names of 80 characters nothing is lost."""
+    payload = samples.weighed("고객 문의 유형 " * 8, labels=200)
+    told = charts.balance(payload)
+    assert faults(told) == []
+    assert "did not fit" not in read(told)
+    assert "the 20 most frequent of 200 labels are drawn." in read(told)
+    assert "1 more column with few values: the story tells them." in read(told)
+    [table] = [block for block in told.blocks if block["type"] == "table"]
+    assert table["rows"][41][1]["text"] == "160 more labels, less frequent"
+    assert table["rows"][41][2]["text"] == f"{sum(range(1, 161)):,}"
 
 
 def test_names_below_a_chart_stay_apart() -> None:
