@@ -1,8 +1,9 @@
 """What a check of a data file finds, with the lines: faults that refuse it, and rows that repeat one another."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NoReturn
 
 from bot.errors import DataError
@@ -12,7 +13,6 @@ MOST_KINDS = 5
 
 COMPARED = 1_000_000
 """So many rows are compared with each other; what repeats after them is not looked for."""
-_BUCKETS = 64
 
 
 @dataclass(slots=True)
@@ -26,11 +26,6 @@ class Lines:
         self.count += 1
         if len(self.first) < MOST_LINES:
             self.first.append((line, earlier))
-
-    def join(self, others: "Lines") -> None:
-        """Take in the lines of another part, wherever in the file they are."""
-        self.count += others.count
-        self.first = sorted([*self.first, *others.first])[:MOST_LINES]
 
     def __str__(self) -> str:
         """`line 7`, `lines 3, 9 (as on 2) and 12`, `lines 3, 9, 12 and 1,204 more`."""
@@ -93,51 +88,67 @@ class Repeated:
 
 @dataclass(slots=True)
 class Repeats:
-    """Finds equal rows by hashes of 8 bytes: 20 bytes a row for COMPARED rows at most, whatever the rows hold.
+    """Finds equal rows by hashes of 8 bytes: 20 bytes a row for COMPARED rows, and as much again while they are found.
 
     By chance, two different rows of a million count as equal once in some ten million files.
     """
 
     rows: int = 0
-    _buckets: list[tuple["array[int]", "array[int]", "array[int]"]] = field(
-        default_factory=lambda: [(array("q"), array("q"), array("I")) for _ in range(_BUCKETS)]
-    )
+    _keys: "array[int]" = field(default_factory=lambda: array("q"))
+    _others: "array[int]" = field(default_factory=lambda: array("q"))
+    _lines: "array[int]" = field(default_factory=lambda: array("I"))
 
     def add(self, key: int, other: int, line: int) -> None:
         """One row: the hash of what counts (its text), the hash of the rest (its label), the line."""
         self.rows += 1
         if self.rows <= COMPARED:
-            keys, others, lines = self._buckets[key % _BUCKETS]
-            keys.append(key)
-            others.append(other)
-            lines.append(line)
+            self._keys.append(key)
+            self._others.append(other)
+            self._lines.append(line)
+
+    def add_all(self, keys: Iterable[int], lines: Sequence[int]) -> None:
+        """Rows in which everything counts, with their lines."""
+        room = COMPARED - len(self._keys)
+        self.rows += len(lines)
+        self._keys.extend(islice(keys, room))
+        self._lines.extend(lines[:room])
 
     def find(self) -> Repeated:
-        """Compare what was added, a part after the other."""
-        found = Repeated(Lines(), Lines(), max(0, self.rows - COMPARED))
-        for bucket in self._buckets:
-            rows, keys = _compare(*bucket)
-            found.rows.join(rows)
-            found.keys.join(keys)
-        return found
+        """Compare what was added."""
+        # One half after the other, which halves the memory that it takes.
+        again = _again(filter((0).__gt__, self._keys)) | _again(filter((0).__le__, self._keys))
+        rows, contradicting = self._compare(again)
+        return Repeated(rows, contradicting, max(0, self.rows - COMPARED))
+
+    def _compare(self, again: set[int]) -> tuple[Lines, Lines]:
+        """The rows that repeat one, and those that contradict the first of their key."""
+        rows, contradicting = Lines(), Lines()
+        first: dict[int, int] = {}
+        pairs: set[tuple[int, int]] = set()
+        for place, key in enumerate(self._keys):
+            if key not in again or (begin := first.setdefault(key, place)) == place:
+                continue
+            other, line = self._other(place), self._lines[place]
+            if other == self._other(begin):
+                rows.add(line, self._lines[begin])
+            elif (key, other) in pairs:
+                rows.add(line)
+            else:
+                pairs.add((key, other))
+                contradicting.add(line, self._lines[begin])
+        return rows, contradicting
+
+    def _other(self, place: int) -> int:
+        return self._others[place] if self._others else 0
 
 
-def _compare(keys: "array[int]", others: "array[int]", lines: "array[int]") -> tuple[Lines, Lines]:
-    """The rows that repeat one, and those that contradict the first of their key."""
-    rows, contradicting = Lines(), Lines()
-    first: dict[int, int] = {}
-    pairs: set[tuple[int, int]] = set()
-    for place, key in enumerate(keys):
-        begin = first.setdefault(key, place)
-        if begin == place:
-            continue
-        other = others[place]
-        if other == others[begin] or (key, other) in pairs:
-            rows.add(lines[place], lines[begin] if other == others[begin] else 0)
-        else:
-            pairs.add((key, other))
-            contradicting.add(lines[place], lines[begin])
-    return rows, contradicting
+def _again(keys: Iterable[int]) -> set[int]:
+    """Those of the keys that come more than once."""
+    seen: set[int] = set()
+    again: set[int] = set()
+    for key in keys:
+        (again if key in seen else seen).add(key)
+    return again
 
 
 def say_repeated(found: Repeated, contradicting: str = "") -> list[str]:

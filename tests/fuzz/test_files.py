@@ -158,6 +158,7 @@ def packed(members: Sequence[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLA
 
 
 GOOD = packed([("train_src/a.csv", b"a,b\n1,2\n" * 60), ("eval_src/a.csv", b"a,b\n1,2\n")])
+LONG = packed([("train_src/a.csv", b"a,b\n" + (b"x" * 120_000 + b",1\n") * 200), ("eval_src/a.csv", b"a,b\n1,2\n")])
 
 
 @st.composite
@@ -200,7 +201,8 @@ def lying(content: bytes, size: int) -> bytes:
 ZEROS = bytes(24 * 1024**2)
 BOMB = packed([("train_src/a.csv", ZEROS), ("eval_src/a.csv", b"a,b\n")])
 BOMBS = {
-    "unpacks to a thousandfold": (BOMB, Payload),
+    "unpacks to a thousandfold": (BOMB, DataError),
+    "unpacks to long rows": (LONG, Payload),
     "says that it unpacks to little": (lying(BOMB, 100), DataError),
     "says that it unpacks to gigabytes": (lying(BOMB, 0xFFFF_FFF0), DataError),
     "many members": (packed([("train_src/a", ZEROS), *((f"eval_src/{n}", ZEROS) for n in range(5))]), DataError),

@@ -14,7 +14,8 @@ import pytest
 from bot.domain.requests import SourceFile
 from bot.errors import DataError
 from bot.providers.sestek_rows import MOST_LABELS, count_rows
-from bot.providers.sony_data import MOST_IN_ROW, check_table, prepare
+from bot.providers.sony_data import prepare
+from bot.providers.sony_tables import MOST_IN_ROW, check_table
 
 MEGABYTE = 1 << 20
 HEADER = b"value,label\n"
@@ -53,9 +54,9 @@ def peak_of(work: Callable[[], object]) -> tuple[str, float]:
 
 
 TABLES = {
-    "columns without end": (HEADER, b",", "line 2 has more than"),
-    "columns without end in the header": (b"a", b",b", "line 1 has more than"),
-    "a field without end": (HEADER, b"x", "line 2 has more than"),
+    "columns without end": (HEADER, b",", "Line 2 has more than"),
+    "columns without end in the header": (b"a", b",b", "Line 1 has more than"),
+    "a field without end": (HEADER, b"x", "Line 2 has more than"),
     "a quote without end": (HEADER + b'"', b"x\n", "is a quote not closed?"),
     "a row over lines without end": (HEADER + b'"x\n', b'","' + b"x" * 1020 + b"\n", "line 2 has more than"),
 }
@@ -111,9 +112,10 @@ def taken(spool: Path, content: bytes) -> bool:
 
 INNER = zipped({"train_src/a.csv": bytes(8 * MEGABYTE)})
 ZIPS = {
-    "a ZIP in a ZIP": (True, {"train_src/a.csv": INNER, "eval_src/b.csv": ROWS}),
-    "a ZIP that is called a ZIP": (True, {"train_src/a.zip": INNER, "eval_src/b.csv": ROWS}),
-    "a row without end": (True, {"train_src/a.csv": HEADER + b"," * (16 * MEGABYTE), "eval_src/b.csv": ROWS}),
+    "tables": (True, {"train_src/a.csv": ROWS, "eval_src/b.csv": ROWS}),
+    "a ZIP in a ZIP": (False, {"train_src/a.csv": INNER, "eval_src/b.csv": ROWS}),
+    "a ZIP that is called a ZIP": (False, {"train_src/a.zip": INNER, "eval_src/b.csv": ROWS}),
+    "a row without end": (False, {"train_src/a.csv": HEADER + b"," * (16 * MEGABYTE), "eval_src/b.csv": ROWS}),
     "folders without end": (False, {"a/" * 20_000 + "train_src/a.csv": ROWS, "eval_src/b.csv": ROWS}),
     "names that lead out": (False, {"../train_src/a.csv": ROWS, "/eval_src/b.csv": ROWS}),
     "thousands of members": (False, {f"train_src/{number}.csv": b"" for number in range(3000)}),

@@ -28,13 +28,6 @@ def test_lines_are_told_as_the_first_few_and_their_number(numbers: list[int], sa
     assert str(lines(*numbers)) == said
 
 
-def test_lines_of_parts_are_joined_in_order() -> None:
-    """Rows are compared part by part; the first lines of all parts are the first of the file."""
-    first = lines(8, 9, 10)
-    first.join(lines(1, 20))
-    assert str(first) == "lines 1, 8, 9 and 2 more"
-
-
 def test_no_fault_refuses_nothing() -> None:
     """A good file passes, and the first fault gives the error its line."""
     faults = Faults()

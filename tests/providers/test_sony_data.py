@@ -11,8 +11,8 @@ import pytest
 
 from bot.domain.requests import Payload, SourceFile
 from bot.errors import DataError
-from bot.providers import sony_data
-from bot.providers.sony_data import check_table, prepare
+from bot.providers.sony_data import prepare
+from bot.providers.sony_tables import CHUNK, check_table
 
 SAMPLES = Path(__file__).parents[2] / "sandbox" / "data"
 BOM = b"\xef\xbb\xbf"
@@ -150,17 +150,32 @@ def test_a_table_needs_its_header(spool: Path, content: str, said: str) -> None:
 
 def test_oddities_are_warned_of(spool: Path) -> None:
     """Blank lines, columns without a name, names that come twice: told, not refused."""
-    payload = prepared(spool, "a,a,\n" + "1,2,3\n" * 60 + "\n" + "1,2,3\n" * 60 + "\n")
-    assert payload.rows == 120
-    assert [warning.split(":")[0] for warning in payload.warnings] == [
-        "Column names that come twice", "Columns without a name", "Blank lines",
-    ]  # fmt: skip
+    lines = [f"{number},,3," for number in range(120)]
+    lines[3:3], lines[70:70] = [""], ["", lines[5], ",,,"]
+    payload = prepared(spool, "\n".join(["a,a,,e", *lines]))
+    assert payload.rows == 122
+    assert payload.warnings == (
+        "Column names that come twice: `a`.",
+        "Columns without a name: 1.",
+        "Columns without any value: `a`, `e`.",
+        "Blank lines: 2, lines 5 and 72.",
+        "Rows without any value: 1, on line 74.",
+        "Rows that repeat an earlier one: 1, on line 73 (as on 8).",
+    )
+
+
+def test_every_uneven_row_is_told_at_once(spool: Path) -> None:
+    """One answer names the first lines and how many there are; what cannot be read any more comes last."""
+    error = refusal(spool, rows() + "1,2\n" * 5 + "x\n" + '"never closed,c\n' + "x,y,z\n" * 40_000)
+    assert error.line == 122
+    assert "Line 122 has 2 columns where the first row has 3. The same on lines 123, 124, 125 and 2 more." in str(error)
+    assert "The row that begins on line 128 cannot be read" in str(error)
 
 
 # Encodings
 
-JAPANESE = "名前,年齢,解約\n" + "佐藤,41,はい\n" * 120
-LATE = "a,b,c\n" * 300 + "佐藤,1,2\n"
+JAPANESE = "名前,年齢,解約\n" + "".join(f"佐藤{number},{number},はい\n" for number in range(120))
+LATE = "a,b,c\n" + "".join(f"{number},b,c\n" for number in range(300)) + "佐藤,1,2\n"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +195,11 @@ def test_encodings_that_sony_reads(spool: Path, content: bytes, encoding: str, w
     payload = prepared(spool, content)
     assert payload.facts["Encoding"] == encoding
     assert bool(payload.warnings) is warned
+
+
+def test_the_first_letter_that_may_be_misread_is_named(spool: Path) -> None:
+    """UTF-8 without BOM is a warning with the line from which on it matters."""
+    assert "with letters outside ASCII from line 302 on" in prepared(spool, LATE.encode()).warnings[0]
 
 
 def test_nothing_is_added_to_the_file(spool: Path) -> None:
@@ -214,9 +234,9 @@ def test_encodings_that_sony_does_not_read(spool: Path, content: bytes, line: in
 
 def test_letters_may_lie_across_pieces(spool: Path) -> None:
     """A letter of several bytes at the border of two pieces is still one letter."""
-    filler = b"a,b,c\n" * (sony_data.CHUNK // 6 - 1)
+    filler = b"a,b,c\n" * (CHUNK // 6 - 1)
     for shift in range(3):
-        before = filler + b"x" * (sony_data.CHUNK - len(filler) - shift)
+        before = filler + b"x" * (CHUNK - len(filler) - shift)
         assert prepared(spool, before + "佐,1,2\n".encode()).facts["Encoding"] == "UTF-8"
         assert prepared(spool, before + "佐,1,2\n".encode("cp932")).facts["Encoding"] == "Shift_JIS"
 
@@ -256,19 +276,35 @@ def test_two_tables_become_one_zip(spool: Path) -> None:
 def test_the_balance_of_columns_with_few_values_is_counted(spool: Path) -> None:
     """Two to five values make a balance, in the order of the values; ids, numbers and constants make none."""
     lines = [f"{number},same,{'ab'[number % 2]},{number % 6},{'' if number % 4 else 'x'}" for number in range(120)]
-    facts = prepared(spool, "\n".join(["id,constant,label,six,some", *lines])).facts
-    assert facts["Balance of label"] == "a 60, b 60"
-    assert facts["Balance of some"] == "empty 90, x 30"
-    assert facts["Empty cells"] == "15 %"
-    assert {key for key in facts if key.startswith("Balance")} == {"Balance of label", "Balance of some"}
+    payload = prepared(spool, "\n".join(["id,constant,label,six,some", *lines]))
+    assert [(one.column, one.counts) for one in payload.balances] == [
+        ("label", (("a", 60), ("b", 60))),
+        ("some", (("", 90), ("x", 30))),
+    ]
+    assert payload.facts["Empty cells"] == "15 %"
+
+
+def test_forty_labels_are_a_balance_and_forty_numbers_are_none(spool: Path) -> None:
+    """Texts of a column may be labels up to fifty of them, numbers are measures; names that hardly repeat are neither."""
+    lines = [f"{number % 40},name {number // 2},환불 {number % 40}" for number in range(400)]
+    [balance] = prepared(spool, BOM + "\n".join(["month,name,label", *lines]).encode()).balances
+    assert (balance.column, balance.labels, balance.least[1]) == ("label", 40, 10)
+
+
+def test_rare_values_are_warned_of(spool: Path) -> None:
+    """What may be a label with hardly any examples is named."""
+    lines = [f"{number},{'no' if number > 2 else 'maybe'}" for number in range(300)]
+    assert prepared(spool, "\n".join(["id,label", *lines])).warnings == (
+        "Values of `label` in fewer than 5 rows: `maybe` 3.",
+    )
 
 
 def test_the_balance_of_a_long_table_counts_every_row(spool: Path) -> None:
-    """A long table is counted to its end, and a value too many in a late row takes the balance away."""
-    lines = [f"{number},{'yes' if number % 4 else 'no'},{number % 2}" for number in range(3000)]
-    assert prepared(spool, "\n".join(["id,label,bit", *lines])).facts["Balance of label"] == "no 750, yes 2,250"
-    late = [*lines, *(f"9,late{number},1" for number in range(5))]
-    assert "Balance of label" not in prepared(spool, "\n".join(["id,label,bit", *late])).facts
+    """A long table is counted to its end, and values too many in late rows take the balance away."""
+    lines = [f"{number},{'yes' if number % 4 else 'no'},{number % 2}" for number in range(30_000)]
+    assert prepared(spool, "\n".join(["id,label,bit", *lines])).balances[0].counts == (("yes", 22_500), ("no", 7500))
+    late = [*lines, *(f"9,late{number},1" for number in range(50))]
+    assert [one.column for one in prepared(spool, "\n".join(["id,label,bit", *late])).balances] == ["bit"]
 
 
 def test_equal_files_make_an_equal_zip(spool: Path) -> None:
@@ -294,8 +330,21 @@ def test_evaluation_data_is_checked_too(spool: Path) -> None:
     assert "judge.csv" in str(error)
     assert "judge.csv" in str(refusal(spool, rows(), evaluation=b"a,b,c\n"))
     payload = prepared(spool, rows(), evaluation="c0,c1,ж\n1,2,3\n".encode())
-    assert any("columns of `judge.csv`" in warning for warning in payload.warnings)
-    assert any("without BOM" in warning for warning in payload.warnings)
+    assert payload.warnings[0] == "`judge.csv`: it lacks columns of the data to train with: `c2`."
+    assert payload.warnings[1] == "`judge.csv`: it has columns that the data to train with has not: `ж`."
+    assert payload.warnings[2].startswith("`judge.csv`: It is UTF-8 without BOM")
+    turned = prepared(spool, rows(), evaluation=b"c1,c0,c2\n1,2,3\n").warnings
+    assert turned == ("`judge.csv`: its columns stand in another order than in the data to train with.",)
+
+
+def test_the_balance_of_evaluation_data_is_its_own(spool: Path) -> None:
+    """Both files have their balance, and it is told which is which."""
+    table = "\n".join(["id,label", *(f"{number},{'ab'[number % 2]}" for number in range(120))])
+    payload = prepared(spool, table, evaluation=table[:250].rpartition("\n")[0].encode())
+    assert [(one.part, one.column, one.labels) for one in payload.balances] == [
+        ("data", "label", 2),
+        ("eval", "label", 2),
+    ]
 
 
 def test_the_samples_go_together(spool: Path) -> None:
@@ -318,7 +367,40 @@ def test_a_good_zip_goes_out_as_it_is(spool: Path) -> None:
     payload = prepared(spool, content, "churn.zip")
     assert (payload.name, payload.size, payload.rows) == ("churn.zip", len(content), 150)
     assert payload.sha256 == hashlib.sha256(content).hexdigest()
-    assert payload.facts == {"Training": "a.csv", "Evaluation": "b.csv"}
+    assert payload.facts == {"Training": "a.csv", "Encoding": "ASCII", "Evaluation": "b.csv, 20 rows"}
+    assert payload.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "said", "line"),
+    [
+        ({**GOOD, "train_src/a.csv": rows(99).encode()}, "99 rows", None),
+        ({**GOOD, "eval_src/b.csv": b"c0,c1,c2\n"}, "`eval_src/b.csv`: There are 0 rows", None),
+        ({**GOOD, "eval_src/b.csv": b"c0,c1,c2\n1,2\n"}, "`eval_src/b.csv`: Line 2 has 2 columns", 2),
+        (
+            {**GOOD, "train_src/a.csv": rows(120).encode() + b"caf\xe9,1,2\n"},
+            "`train_src/a.csv`: Line 122 is not UTF-8",
+            122,
+        ),
+        ({"train_src/a.txt": rows().encode(), "eval_src/b.csv": rows().encode()}, "lacks train_src/", None),
+    ],
+)
+def test_tables_in_a_zip_are_checked_like_others(
+    spool: Path, files: dict[str, bytes], said: str, line: int | None
+) -> None:
+    """A fault is told with the name in the ZIP and its line there."""
+    error = refusal(spool, packed(files), "churn.zip")
+    assert said in str(error)
+    assert error.line == line
+
+
+def test_several_tables_in_a_folder_are_warned_of(spool: Path) -> None:
+    """Their rows count together; one is documented."""
+    more = {**GOOD, "train_src/c.csv": rows(60, header="c0,c1,other").encode()}
+    payload = prepared(spool, packed(more), "churn.zip")
+    assert payload.rows == 210
+    assert payload.warnings[0] == "2 tables lie in train_src/, and Sony documents one."
+    assert any("`c.csv`: it lacks columns" in warning for warning in payload.warnings)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +423,7 @@ def test_zips_of_another_form_are_refused(spool: Path, files: dict[str, bytes], 
 def test_other_files_in_a_zip_are_warned_of(spool: Path) -> None:
     """What packing programs add does no known harm."""
     payload = prepared(spool, packed({**GOOD, "__MACOSX/._a.csv": b"x", ".DS_Store": b"x"}), "churn.zip")
-    assert "._a.csv, .DS_Store" in payload.warnings[0]
+    assert "`._a.csv`, `.DS_Store`" in payload.warnings[0]
 
 
 def test_a_zip_brings_its_own_evaluation(spool: Path) -> None:
