@@ -90,7 +90,7 @@ async def test_sony_old_and_new_stand_side_by_side(tmp_path: Path) -> None:
         assert "*Data* `churn.csv` → `new.csv`" in text
         assert "*Data rows* 240 → 230 (-10)" in text
         assert "*Columns* 6, as before" in text
-        assert re.search(r"\*Balance of churned\* no \d+, yes \d+ → no \d+, yes \d+", text)
+        assert re.search(r"\*Balance of churned\* `no` \d+, `yes` \d+ → `no` \d+, `yes` \d+", text)
         assert re.search(r"\*Training took\* \d+ s( → \d+ s|, as before)", text)
         assert "*Scores* none: Sony Easy Predictive Analytics gives no scores" in text
 

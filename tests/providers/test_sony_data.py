@@ -285,7 +285,7 @@ def test_the_balance_of_columns_with_few_values_is_counted(spool: Path) -> None:
 
 
 def test_forty_labels_are_a_balance_and_forty_numbers_are_none(spool: Path) -> None:
-    """Texts of a column may be labels up to fifty of them, numbers are measures; names that hardly repeat are neither."""
+    """Up to fifty texts of a column may be labels; numbers are measures, and names that hardly repeat are neither."""
     lines = [f"{number % 40},name {number // 2},환불 {number % 40}" for number in range(400)]
     [balance] = prepared(spool, BOM + "\n".join(["month,name,label", *lines]).encode()).balances
     assert (balance.column, balance.labels, balance.least[1]) == ("label", 40, 10)
