@@ -14,11 +14,12 @@ from bot.usecases.place import joined
 from handlers import home
 from handlers.commands import jobs, status
 from handlers.forms.reason import press_or_ask, submit_reason
+from handlers.forms.shortcut import open_with_files
 from handlers.forms.train import FORM_PRESSES, answer_train_or_open, submit_training
 from handlers.guard import Ack, answer_click, answer_command, answer_fields, answer_form
 from handlers.ids import Callback, Command, SlackEvent, action_of
 from handlers.origins import Doorkeeper, Origin
-from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
+from handlers.payloads import ActionPayload, CommandPayload, MessagePayload, SubmissionPayload
 from handlers.views.blocks import Message
 from handlers.views.training_forms import PROVIDER
 
@@ -72,6 +73,11 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     async def on_training(ack: Ack, body: dict[str, Any]) -> None:
         await answer_fields(ack, lambda: _submit_training(deps, door, body), PROVIDER)
 
+    async def on_message(ack: Ack, body: dict[str, Any]) -> None:
+        payload = MessagePayload.model_validate(body)
+        await answer_click(deps, ack, payload.response_url, lambda: _open_with_files(app, deps, door, payload))
+
+    app.message_shortcut(Callback.TRAIN_WITH_FILE.value)(on_message)
     app.view(Callback.REASON.value)(on_submission)
     app.view(Callback.TRAIN.value)(on_training)
 
@@ -79,6 +85,11 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
 async def _press(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: ActionPayload) -> Say | Message:
     await door.check(payload.origin)
     return await _act(app, deps, payload)
+
+
+async def _open_with_files(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: MessagePayload) -> Say:
+    await door.check(payload.origin)
+    return await open_with_files(deps, app.client, payload)
 
 
 async def _act(app: AsyncApp, deps: Deps, payload: ActionPayload) -> Say | Message:

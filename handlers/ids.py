@@ -78,6 +78,7 @@ class Callback(StrEnum):
 
     REASON = "reason"
     TRAIN = "train"
+    TRAIN_WITH_FILE = "train_with_file"  # no form: the entry in a message's menu that opens one
 
 
 class SlackEvent(StrEnum):

@@ -60,14 +60,25 @@ class _Option(_Payload):
     value: str = ""
 
 
+class _File(_Payload):
+    """A file in Slack, in a form or in a message (https://docs.slack.dev/reference/objects/file-object)."""
+
+    id: str = ""
+    name: str | None = None
+    mode: str | None = None
+
+
 class _Input(_Payload):
     value: str | None = None
+    files: list[_File] | None = None
     selected_option: _Option | None = None
     selected_options: list[_Option] = Field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """What was typed or chosen, with commas between several; "" for nothing."""
+        """What was typed or chosen, with commas between several; the id of a file; "" for nothing."""
+        if self.files:
+            return self.files[0].id
         chosen = [self.selected_option] if self.selected_option else self.selected_options
         return self.value or ",".join(option.value for option in chosen)
 
@@ -90,6 +101,12 @@ class View(_Payload):
     def texts(self) -> dict[str, str]:
         """What each field holds, by its block: "" where nothing was typed."""
         return {block: "".join(one.text for one in found.values()) for block, found in self.state.values.items()}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The names of the files that were put into it, by their ids."""
+        inputs = [one for found in self.state.values.values() for one in found.values()]
+        return {file.id: file.name or file.id for one in inputs for file in one.files or () if file.id}
 
 
 class ActionPayload(_Payload):
@@ -132,12 +149,44 @@ class Carried(_Payload):
 
 
 class FormState(_Payload):
-    """What the form of a training carries: where it was opened, the response_url that answers there (a secret), and
-    what was typed for services whose fields are not shown."""
+    """What the form of a training carries: where it was opened, the response_url that answers there (a secret), what
+    was typed for services whose fields are not shown, and the names of files in Slack that can be chosen, by their
+    ids."""
 
     channel: str
     url: str = ""
     drafts: dict[str, dict[str, str]] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class _Message(_Payload):
+    files: list[_File] | None = None
+
+
+class MessagePayload(_Payload):
+    """An entry of a message's menu that was chosen."""
+
+    user: _Id
+    team: _Team | None = None
+    enterprise: _Id | None = None
+    channel: _Id | None = None
+    trigger_id: str
+    response_url: str = ""
+    message: _Message = _Message()
+
+    @property
+    def actor(self) -> Actor:
+        return _actor(self.user, self.team)
+
+    @property
+    def origin(self) -> Origin:
+        return _origin(self.user, self.team, self.enterprise)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The names of the files that it shows, by their ids; those that were deleted leave a stone behind."""
+        shown = [file for file in self.message.files or () if file.id and file.mode != "tombstone"]
+        return {file.id: file.name or file.id for file in shown}
 
 
 class SubmissionPayload(_Payload):

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.changes import NOTHING, Say
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.errors import DataError, RefusedError, UsageError
-from bot.ports import Answered, Asked, Deps, Provider
+from bot.ports import Asked, Deps, Provider
 from bot.usecases.choices import Offers, again, read_offers
 from bot.usecases.decide import UNKNOWN_PROMPT
 from bot.usecases.home import answer_at_home
@@ -23,6 +23,7 @@ from bot.usecases.moves import tell_person
 from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
+from handlers.forms.files import offered, remembered, with_only_file
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
 from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
@@ -30,7 +31,7 @@ from handlers.marks import clipped, literal
 from handlers.messenger import code_of
 from handlers.payloads import ActionPayload, CommandPayload, FormState, SubmissionPayload, View
 from handlers.views.blocks import MOST_VALUE, Block, Message
-from handlers.views.training_forms import MOST_METADATA, PROVIDER, block_of, skeleton, training_form, typed_block
+from handlers.views.training_forms import MOST_METADATA, PROVIDER, besides, block_of, skeleton, training_form
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +59,13 @@ async def answer_train_or_open(deps: Deps, client: AsyncWebClient, payload: Comm
     if payload.typed.strip() or not deps.providers.configured():
         return await answer_train(deps, payload)
     state = FormState(channel=payload.channel_id, url=payload.response_url)
-    _spawn(
-        deps, client, Opening(trigger_id=payload.trigger_id, actor=payload.actor, state=state, button=_form_button(""))
+    start_opening(
+        deps, client, Opening(trigger_id=payload.trigger_id, actor=payload.actor, state=state, button=form_press(""))
     )
     return NOTHING
 
 
-def _form_button(typed: str) -> Mapping[str, str]:
+def form_press(typed: str) -> Mapping[str, str]:
     button = form_button(typed)
     value = button.value if len(button.value) <= MOST_VALUE else ""
     return {"label": button.label, "action": button.action, "value": value}
@@ -74,7 +75,7 @@ async def _open_typed(deps: Deps, client: AsyncWebClient, payload: ActionPayload
     """Open it with whatever of a command was understood, and say what was not."""
     typed = payload.pressed.value
     draft, says = _understood(deps, typed)
-    _spawn(deps, client, _opening(payload, draft, _form_button(typed), says))
+    start_opening(deps, client, _opening(payload, draft, form_press(typed), says))
     return NOTHING
 
 
@@ -119,7 +120,7 @@ async def _open_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload
     provider = deps.providers.get(job.request.provider)
     draft = draft_of_request(provider, await again(deps, provider, job))
     button = {"label": "Again", "action": Action.AGAIN.value, "value": job.id}
-    _spawn(deps, client, _opening(payload, draft, button))
+    start_opening(deps, client, _opening(payload, draft, button))
     return NOTHING
 
 
@@ -131,7 +132,8 @@ def _opening(payload: ActionPayload, draft: Draft, button: Mapping[str, str], sa
     )
 
 
-def _spawn(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
+def start_opening(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
+    """In a task that the app holds: the trigger waits for nobody."""
     deps.spawn(f"form:{deps.new_id()}", _open(deps, client, opening))
 
 
@@ -180,7 +182,7 @@ async def _fill(
     provider = providers.get(draft.provider)
     if provider is None:
         return
-    offers = await read_offers(deps, provider, draft.texts)
+    offers = offered(await read_offers(deps, provider, draft.texts), provider, state.files)
     view = training_form(_carried(state, draft), providers, draft, offers, says=says)
     await _update(client, shown, view)
 
@@ -237,7 +239,14 @@ def _read(deps: Deps, view: View) -> tuple[FormState, Draft]:
     chosen = typed.get(PROVIDER, "")
     common = {name: text for fields in drafts.values() for name, text in fields.items() if text}
     own = drafts.get(chosen) or _shared(deps, chosen, common)
-    return state.model_copy(update={"drafts": drafts}), Draft(provider=chosen, texts=own)
+    files = remembered(state.files, view.files)
+    texts = _with_only_file(deps, chosen, own, files)
+    return state.model_copy(update={"drafts": drafts, "files": files}), Draft(provider=chosen, texts=texts)
+
+
+def _with_only_file(deps: Deps, chosen: str, texts: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+    provider = deps.providers.configured().get(chosen)
+    return with_only_file(provider, texts, files) if provider else dict(texts)
 
 
 def _shared(deps: Deps, chosen: str, typed: Mapping[str, str]) -> dict[str, str]:
@@ -258,11 +267,12 @@ def _names(provider: Provider) -> list[str]:
 def _fields(provider: Provider, typed: Mapping[str, str]) -> dict[str, str]:
     """The texts of this service's fields, as far as the form shows them."""
     blocks = {name: block_of(provider.name, name) for name in _names(provider)}
-    return {
-        name: typed.get(typed_block(block), "").strip() or typed[block].strip()
-        for name, block in blocks.items()
-        if block in typed
-    }
+    return {name: _text(typed, block) for name, block in blocks.items() if block in typed}
+
+
+def _text(typed: Mapping[str, str], block: str) -> str:
+    """A file counts instead of what was typed, and that instead of what was chosen."""
+    return next((text for one in (*besides(block), block) if (text := typed.get(one, "").strip())), "")
 
 
 # -- sending ----------------------------------------------------------------------------------------------------------
@@ -284,7 +294,13 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
         return {_block(payload, provider, _culprit(provider, draft, error)): str(error)}
     except RefusedError as error:
         return {_block(payload, provider, provider.arguments.model): str(error)}
-    return await _answer(deps, payload, provider, state, answered)
+    said = tell_request(provider.title, answered, request.request_key)
+    if answered.asked not in (Asked.NEW, Asked.SAME):
+        return {_block(payload, provider, provider.arguments.model): said.text}
+    # A form has no place for the button that starts another training like one that lives: the conversation has.
+    if state.url or said.buttons:
+        await _answer(deps, payload.actor, state.url, said, request.request_key)
+    return {}
 
 
 def _request(provider: Provider, draft: Draft, payload: SubmissionPayload, state: FormState) -> TrainRequest:
@@ -313,25 +329,20 @@ def _culprit(provider: Provider, draft: Draft, error: Exception) -> str:
 
 
 def _block(payload: SubmissionPayload, provider: Provider, name: str) -> str:
-    """The input that shows what is wrong with a field: where something was typed beside the choice, that."""
+    """The input that shows what is wrong with a field: where a file or a word stands beside the choice, that."""
     block, typed = block_of(provider.name, name), payload.view.texts
-    if typed.get(typed_block(block)):
-        return typed_block(block)
-    return block if block in typed else PROVIDER
+    used = [one for one in besides(block) if typed.get(one)]
+    return next(iter(used), block if block in typed else PROVIDER)
 
 
-async def _answer(
-    deps: Deps, payload: SubmissionPayload, provider: Provider, state: FormState, answered: Answered
-) -> Mapping[str, str]:
-    """Nothing where a training was made, which is told in the conversation; else what stands in the way."""
-    said = tell_request(provider.title, answered, answered.job.request.request_key)
-    if answered.asked is not Asked.NEW:
-        return {_block(payload, provider, provider.arguments.model): said.text}
-    if state.url:
-        key = f"form:{answered.job.id}"
-        await deps.store.tell([tell_person(deps, state.url, {"text": said.text}, key=key)])
-        deps.nudge("deliver")
-    return {}
+async def _answer(deps: Deps, actor: Actor, url: str, said: Say, key: str) -> None:
+    """Answer in the conversation, or on the Home tab: a form that closes says nothing itself."""
+    if not url:
+        await answer_at_home(deps, actor, said)
+        return
+    buttons = [{"label": one.label, "action": one.action, "value": one.value} for one in said.buttons]
+    await deps.store.tell([tell_person(deps, url, {"text": said.text, "buttons": buttons}, key=f"form:{key}")])
+    deps.nudge("deliver")
 
 
 FORM_PRESSES: Mapping[Action, Callable[[Deps, AsyncWebClient, ActionPayload], Awaitable[Say]]] = {

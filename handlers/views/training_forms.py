@@ -17,6 +17,7 @@ from handlers.views.blocks import Block, button, buttons, context, plain_text, s
 
 PROVIDER = "provider"
 TYPED = "typed"
+FILE = "file"
 MOST_OPTIONS = 100
 MOST_OPTION = 75
 MOST_OPTION_VALUE = 150
@@ -34,6 +35,16 @@ def block_of(provider: str, name: str) -> str:
 def typed_block(block: str) -> str:
     """The field beside a choice, for what is not among it."""
     return f"{block}.{TYPED}"
+
+
+def file_block(block: str) -> str:
+    """The field beside a choice that a file is put into."""
+    return f"{block}.{FILE}"
+
+
+def besides(block: str) -> tuple[str, str]:
+    """What counts instead of a choice, the strongest first."""
+    return file_block(block), typed_block(block)
 
 
 def skeleton(carried: str, providers: Mapping[str, Provider], chosen: str) -> Block:
@@ -75,6 +86,8 @@ def _fields(provider: Provider, draft: Draft, offers: Offers) -> Iterator[Block]
     yield from _silence(provider, offers)
     for argument in (*arguments.positionals, *arguments.options):
         yield from _argument(provider.name, argument, draft.texts.get(argument.name, ""), offers)
+        if argument.kind is Kind.SOURCE and provider.data is not None:
+            yield _upload(provider.name, argument, provider.data.suffixes)
     for family in arguments.families:
         yield from _family(provider.name, family, draft.texts.get(family.name, ""), offers)
     if provider.data is None:
@@ -103,6 +116,18 @@ def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> I
         yield buttons([button("Show what it has", action_id(Action.FILL, argument.name), provider)])
 
 
+def _upload(provider: str, argument: Argument, suffixes: Sequence[str]) -> Block:
+    """A file from whoever fills in the form. What it is called is looked at again when it is read.
+
+    https://docs.slack.dev/reference/block-kit/block-elements/file-input-element
+    """
+    kinds = [suffix.removeprefix(".") for suffix in suffixes]
+    element = {"type": "file_input", "action_id": "file", "filetypes": kinds, "max_files": 1}
+    hint = "Up to 10 MB. A larger one can be shared in the conversation, and named by its link. It counts first."
+    block = file_block(block_of(provider, argument.name))
+    return _input(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
+
+
 def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: str) -> Iterator[Block]:
     """A choice; where it may not be the whole, a field beside it, without which nothing could be typed."""
     label, hint = _label(argument.name), _sentence(argument.what)
@@ -114,9 +139,14 @@ def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: st
     yield _input(block, label, _choice(argument, choices, "" if strange else text), hint, is_optional=is_optional)
     if has_field:
         element = _text(text if strange else "")
-        yield _input(
-            typed_block(block), f"{label}, typed", element, "It counts instead of the choice.", is_optional=True
-        )
+        yield _input(typed_block(block), f"{label}, typed", element, _BESIDE[is_file], is_optional=True)
+
+
+_BESIDE = {
+    False: "It counts instead of the choice.",
+    True: "A name in the data folder, or the link of a file in Slack. It counts instead of the choice.",
+}
+"""What is said of a field beside a choice; of one for a file."""
 
 
 def _choice(argument: Argument, choices: Sequence[Choice], text: str) -> Block:

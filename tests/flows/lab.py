@@ -257,7 +257,7 @@ def _is_refused(call: Call, known: set[str]) -> bool:
 def _notice(message: Message) -> str | None:
     """What a message may be once: the notice that its metadata name; a file has no metadata, but an id of its own."""
     payload = (message.metadata or {}).get("event_payload") or {}
-    return payload.get("id") or (f"file {message.files[0]['id']}" if message.files else None)
+    return payload.get("id") or (f"file {message.files[0]['id']}" if message.files and message.bot_id else None)
 
 
 @contextmanager

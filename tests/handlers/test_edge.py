@@ -17,7 +17,7 @@ from bot.domain.jobs import JobState
 from bot.usecases.decide import UNKNOWN_PROMPT
 from handlers.guard import NOT_SAVED, SORRY
 from handlers.ids import Action, Callback, Command
-from handlers.payloads import ActionPayload, CommandPayload, SubmissionPayload
+from handlers.payloads import ActionPayload, CommandPayload, MessagePayload, SubmissionPayload
 from handlers.views.forms import REASON
 from sandbox.slack.workspace import Ephemeral, Message
 from tests.handlers.edge import ADA, BORA, CHANNEL, CHIE, TEAM, Edge, edge
@@ -36,6 +36,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "payload/SlashCommandPayload": CommandPayload,
     "payload/BlockActionPayload": ActionPayload,
     "payload/ViewSubmissionPayload": SubmissionPayload,
+    "payload/MessageShortcutPayload": MessagePayload,
 }
 
 

@@ -87,6 +87,13 @@ def test_every_name_is_answered() -> None:
         assert {f"{names.__name__}.{one.name}" for one in names} <= used
 
 
+def test_the_shortcuts_are_those_of_the_code(app: Manifest) -> None:
+    """The entry in a message's menu carries the id that is listened for, under a name that Slack has room for."""
+    registered = app["features"]["shortcuts"]
+    assert [(one["callback_id"], one["type"]) for one in registered] == [(Callback.TRAIN_WITH_FILE.value, "message")]
+    assert all(len(one["name"]) <= 24 for one in registered)
+
+
 def test_every_button_is_answered() -> None:
     """Each action has what it does; a rejection asks for its reason first, others open a form or change it."""
     assert {*PRESSES, *FORM_PRESSES, Action.REJECT} == set(Action)
