@@ -9,7 +9,8 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from bot.domain.history import Story, training_time
+from bot.domain.forecast import took
+from bot.domain.history import Story
 from bot.domain.jobs import Job, JobState, Phase
 
 TRAINED = frozenset(
@@ -139,8 +140,8 @@ class Durations:
 
 def spells_of(stories: Iterable[Story]) -> list[Spell]:
     """The trainings of which both the acceptance and the end were seen, in the order of the stories."""
-    lasted = ((told.job, training_time(told.job, told.moves)) for told in stories)
-    return [Spell(job=job, lasted=max(time, timedelta())) for job, time in lasted if time is not None]
+    lasted = ((told.job, took(told.moves)) for told in stories)
+    return [Spell(job=job, lasted=time) for job, time in lasted if time is not None]
 
 
 def durations(spells: Sequence[Spell], most: int) -> Durations:

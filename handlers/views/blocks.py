@@ -99,9 +99,16 @@ def context(texts: Sequence[str]) -> Block:
     return {"type": "context", "elements": [_mrkdwn(text, MOST_TEXT) for text in texts[:MOST_CONTEXT]]}
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Block]], *, numbers: Sequence[int] = ()) -> Block:
-    """A table, of which a message may have one; `numbers` are the columns that stand at the right."""
-    columns = [{"align": "right" if place in numbers else "left", "is_wrapped": True} for place in range(len(head))]
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[Block]], *, numbers: Sequence[int] = (), wrapped: Sequence[int] = ()
+) -> Block:
+    """A table, of which a message may have one.
+
+    `numbers` are the columns that stand at the right, `wrapped` those whose texts may be long.
+    """
+    columns = [
+        {"align": "right" if place in numbers else "left", "is_wrapped": place in wrapped} for place in range(len(head))
+    ]
     lines = [[cell(title) for title in head], *(list(row) for row in rows)]
     return {"type": "table", "rows": lines[:MOST_ROWS], "column_settings": columns[:MOST_CELLS]}
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from bot.domain.balances import Balance, tell
 from bot.domain.charts import Bar, Durations, Per, Scoreboard, Scored, scales
 from bot.domain.history import say_duration
-from bot.domain.jobs import Job
 from bot.domain.requests import Payload
 from bot.domain.text import code
 from handlers.marks import foreign
@@ -71,7 +70,7 @@ def _names(names: Sequence[str]) -> str:
 def _score_table(board: Scoreboard) -> Block:
     names = [*board.names, *board.partly][:_MOST_SCORES]
     rows = (_score_row(one, names) for one in reversed(board.trainings))
-    return blocks.table(["Training", "Model", "Asked", *names], rows, numbers=range(3, 3 + len(names)))
+    return blocks.table(["Training", "Model", "Asked", *names], rows, numbers=range(3, 3 + len(names)), wrapped=(1,))
 
 
 def _score_row(one: Scored, names: Sequence[str]) -> list[Block]:
@@ -89,11 +88,6 @@ _ABOUT: Mapping[Per, str] = {
     Per.WEEK: "Week that began on (UTC)",
     Per.TRAINING: _OLDEST_FIRST,
 }
-_COLUMNS: Mapping[Per, tuple[str, ...]] = {
-    Per.PROVIDER: ("Service", "Trainings", "Median", "Longest"),
-    Per.WEEK: ("Week that began on (UTC)", "Trainings", "Median", "Longest"),
-    Per.TRAINING: ("Training", "Model", "Asked", "Took"),
-}
 
 
 def durations(found: Durations, query: str, title_of: Callable[[str], str], *, is_cut: bool) -> Message:
@@ -107,7 +101,7 @@ def durations(found: Durations, query: str, title_of: Callable[[str], str], *, i
         blocks.section(f"*{heading}*\n{typed(query)}, {_count(len(spells), 'finished training')}: {said}."),
         _duration_chart(found, title_of),
         *(blocks.context([note]) for note in _duration_notes(found, is_cut=is_cut)),
-        blocks.table(_COLUMNS[found.per], (_ROWS[found.per](bar, title_of) for bar in reversed(found.bars))),
+        _duration_table(found, title_of),
     ]
     return blocks.message(f"{heading}: {said}", shown)
 
@@ -147,19 +141,26 @@ def _duration_notes(found: Durations, *, is_cut: bool) -> Iterator[str]:
         yield f"Counted among the newest {MOST_READ} that fit."
 
 
-def _many(bar: Bar, title_of: Callable[[str], str]) -> list[Block]:
-    first = title_of(bar.of) if isinstance(bar.of, str) else str(bar.of)
+def _duration_table(found: Durations, title_of: Callable[[str], str]) -> Block:
+    """Services as they are drawn, weeks and trainings newest first."""
+    if found.per is Per.TRAINING:
+        rows = [_one(bar) for bar in reversed(found.bars)]
+        return blocks.table(("Training", "Model", "Asked", "Took"), rows, numbers=(3,), wrapped=(1,))
+    bars = found.bars if found.per is Per.PROVIDER else reversed(found.bars)
+    first = "Service" if found.per is Per.PROVIDER else _ABOUT[found.per]
+    rows = [_many(bar, _label(bar, found.per, title_of)) for bar in bars]
+    return blocks.table((first, "Trainings", "Median", "Longest"), rows, numbers=(1, 2, 3), wrapped=(0,))
+
+
+def _many(bar: Bar, first: str) -> list[Block]:
     texts = (first, str(len(bar.spells)), say_duration(bar.middle), say_duration(bar.longest))
     return [blocks.cell(text) for text in texts]
 
 
-def _one(bar: Bar, _title_of: Callable[[str], str]) -> list[Block]:
-    job: Job = bar.spells[0].job
+def _one(bar: Bar) -> list[Block]:
+    job = bar.spells[0].job
     asked = blocks.time_cell(job.created_at)
     return [blocks.cell(job.id), blocks.cell(job.request.model), asked, blocks.cell(say_duration(bar.middle))]
-
-
-_ROWS = {Per.PROVIDER: _many, Per.WEEK: _many, Per.TRAINING: _one}
 
 
 def _count(number: int, what: str) -> str:
@@ -182,7 +183,7 @@ def balance(payload: Payload) -> Message:
         return blocks.say_text(f"{heading}: its check counted no labels.")
     said = [f"{title}: {text}" for title, text in tell(drawn, _MOST_SAID)]
     rows = [row for one in drawn for row in _label_rows(one)]
-    table = blocks.table(("Column", "Label", "Rows", "Share"), rows, numbers=(2, 3))
+    table = blocks.table(("Column", "Label", "Rows", "Share"), rows, numbers=(2, 3), wrapped=(0, 1))
     notes = [blocks.context([note]) for one in drawn for note in _label_notes(one)]
     more = len(payload.balances) - len(drawn)
     notes += [blocks.context([f"{_count(more, 'more column')} with few values: the story tells them."])] if more else []

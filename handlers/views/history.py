@@ -87,7 +87,7 @@ _NONE = "No training fits. `/jobs all` lists every one, newest first."
 
 
 def _table(jobs: Sequence[Job]) -> Block:
-    return blocks.table(("Training", "Service", "Model", "State", "Asked by", "Asked"), map(_row, jobs))
+    return blocks.table(("Training", "Service", "Model", "State", "Asked by", "Asked"), map(_row, jobs), wrapped=(2, 3))
 
 
 def _row(job: Job) -> list[Block]:

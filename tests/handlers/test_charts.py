@@ -75,7 +75,7 @@ def test_durations_say_what_they_count() -> None:
     both = charts.durations(
         durations(spells_of([*some, samples.finished(1, "m", "sony")]), charts.MOST), "", str.upper, is_cut=False
     )
-    assert rows(both)[1:] == ["SONY | 1 | 2 h | 2 h", "SESTEK | 30 | 4 h | 7 h"]
+    assert rows(both)[1:] == ["SESTEK | 30 | 4 h | 7 h", "SONY | 1 | 2 h | 2 h"]
     none = charts.durations(durations([], charts.MOST), "sony", str, is_cut=False)
     assert none.text == "Of none of the trainings of `/jobs sony` both the acceptance and the end were seen."
 

@@ -120,7 +120,7 @@ function renderTableRow(cells, tag, columns, scene) {
 }
 
 function cellProps(tag, column) {
-  return { class: `align-${column?.align ?? 'left'}`, scope: tag === 'th' ? 'col' : null };
+  return { class: `align-${column?.align ?? 'left'}${column?.is_wrapped ? ' is-wrapped' : ''}`, scope: tag === 'th' ? 'col' : null };
 }
 
 function renderCell(cell, scene) {
