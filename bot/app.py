@@ -28,6 +28,7 @@ from bot.ports import Anchoring, Caps, Deps, Limits
 from bot.providers import registry
 from bot.providers.http import Sessions, Tools, is_private_host, open_sessions
 from bot.settings import Settings, variable
+from bot.usecases.attention import digest_due
 from bot.usecases.auditing import keep_log, note_policy, tell_policy
 from bot.usecases.check import check_due
 from bot.usecases.collect import collect_due
@@ -61,6 +62,7 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "groups": read_groups,
     "expire": expire_due,
     "remind": remind_due,
+    "digest": digest_due,
     "audit": keep_log,
 }
 POLICY = "policy"
@@ -241,7 +243,7 @@ def _ticks(deps: Callable[[], Deps], policies: PolicyWatch, pulse: Pulse) -> dic
 
 def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
-    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "audit": 5.0, POLICY: 2.0, "settle": 1.0}
+    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "digest": 5.0, "audit": 5.0, POLICY: 2.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
     return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in (*TICKS, POLICY)}
 

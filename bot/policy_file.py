@@ -247,6 +247,7 @@ class Keys(Table):
     escalate_to: Ids | None = Field(default=None, min_length=1)
     escalate_after: Span | None = None
     quiet: QuietTable | None = None
+    pass_quiet: bool | None = None
     stand_ins: list[StandInTable] | None = None
 
 
@@ -616,6 +617,7 @@ _FIELDS: Mapping[str, str] = {
     "escalate_to": "second",
     "escalate_after": "second_after",
     "quiet": "quiet",
+    "pass_quiet": "pass_quiet",
     "stand_ins": "stand_ins",
 }
 """Keys of the file, and what a Rule calls them."""
@@ -636,6 +638,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "escalate_to": _once,
     "escalate_after": lambda span: span,
     "quiet": lambda table: table.value(),
+    "pass_quiet": bool,
     "stand_ins": lambda tables: tuple(table.value() for table in tables),
 }
 

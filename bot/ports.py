@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from bot.domain.approvals import Answer, Group, Prompt
 from bot.domain.arguments import Arguments, Choice, DataRule
+from bot.domain.attention import Follow, Habits
 from bot.domain.audit import Anchor, AuditKind, Entry, Record
 from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.contents import Content, HomePage
@@ -471,6 +472,29 @@ class Store(Protocol):
         How many answers were given up with them.
         """
 
+    async def follow(self, wish: Follow, most: int) -> bool:
+        """Keep a wish to be told; one that is kept already stays. False where its target has `most` of them."""
+
+    async def unfollow(self, ids: Sequence[str]) -> int:
+        """Forget these wishes; how many there were."""
+
+    async def follows(self, team: str, *, target: str = "", by: str = "") -> list[Follow]:
+        """What a target follows, and what somebody wished for any; the oldest first."""
+
+    async def habits(self, users: Sequence[str]) -> Mapping[str, Habits]:
+        """Those of these people who have any."""
+
+    async def keep_habits(self, habits: Habits) -> None: ...
+
+    async def keep_news(self, notice: Notice) -> None:
+        """Hold it for the digest of who it is for."""
+
+    async def kept_news(self) -> list[Notice]:
+        """All that is held for digests, oldest first."""
+
+    async def digest(self, notice: Notice, of: Sequence[Notice]) -> None:
+        """Tell what was held in one message, which each is part of once."""
+
     async def touch(self) -> None:
         """Write something that nobody reads: only a commit shows that the disk takes one."""
 
@@ -555,7 +579,13 @@ class Messenger(Protocol):
         """The people in a user group (S…) or in a channel (C…, G…)."""
 
     async def person(self, user: str) -> Person:
-        """Somebody's time zone, as Slack calls it, and whether they have left the workspace."""
+        """Somebody's name and time zone, as Slack calls them, and whether they are a guest or have left."""
+
+    async def is_public(self, channel: str) -> bool:
+        """May every member of the workspace read this conversation? As it was at most a minute ago."""
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The address of a message."""
 
 
 class Arrival(Protocol):

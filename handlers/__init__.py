@@ -13,6 +13,7 @@ from bot.usecases.groups import forget_members
 from bot.usecases.place import joined
 from handlers import home
 from handlers.commands import jobs, status
+from handlers.forms.attention import submit_wishes
 from handlers.forms.reason import press_or_ask, submit_reason
 from handlers.forms.shortcut import open_with_files
 from handlers.forms.train import FORM_PRESSES, answer_train_or_open, submit_training
@@ -22,6 +23,7 @@ from handlers.origins import Doorkeeper, Origin
 from handlers.payloads import ActionPayload, CommandPayload, MessagePayload, SubmissionPayload
 from handlers.views.blocks import Message
 from handlers.views.training_forms import PROVIDER
+from handlers.views.wishes_form import FOLLOW
 
 _COMMANDS = {
     Command.TRAIN_STATUS: status.answer,
@@ -78,7 +80,12 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
         await answer_click(deps, ack, payload.response_url, lambda: _open_with_files(app, deps, door, payload))
 
     app.message_shortcut(Callback.TRAIN_WITH_FILE.value)(on_message)
+
+    async def on_wishes(ack: Ack, body: dict[str, Any]) -> None:
+        await answer_fields(ack, lambda: _submit_wishes(deps, door, body), FOLLOW)
+
     app.view(Callback.REASON.value)(on_submission)
+    app.view(Callback.ATTENTION.value)(on_wishes)
     app.view(Callback.TRAIN.value)(on_training)
 
 
@@ -109,6 +116,12 @@ async def _submit_training(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -
     payload = SubmissionPayload.model_validate(body)
     await door.check(payload.origin)
     return await submit_training(deps, payload)
+
+
+async def _submit_wishes(deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Mapping[str, str]:
+    payload = SubmissionPayload.model_validate(body)
+    await door.check(payload.origin)
+    return await submit_wishes(deps, payload)
 
 
 def _register_events(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:

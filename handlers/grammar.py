@@ -128,7 +128,7 @@ def _take_option(provider: Provider, word: Word, params: dict[str, Json], data: 
         take_family(provider, word, params)
         return
     if word.name in params or word.name in data:
-        raise _given_twice(word.name)
+        raise given_twice(word.name)
     value = read_value(option, word.text, label=f"{word.name}=")
     if option.kind is Kind.SOURCE:
         data[option.name] = value
@@ -148,7 +148,7 @@ def take_family(provider: Provider, word: Word, params: dict[str, Json]) -> None
     if not name:
         raise UsageError(f"`{word.name}=` names nothing: write `{family.label}`.", word=word.name)
     if name in values:
-        raise _given_twice(word.name)
+        raise given_twice(word.name)
     params[family.name] = {**values, name: _parsed(family, name, word.text)}
 
 
@@ -162,7 +162,7 @@ def _parsed(family: Family, name: str, text: str) -> Json:
         raise UsageError(clipped(str(error), MOST_IN_A_SENTENCE), word=error.word) from None
 
 
-def _given_twice(name: str) -> UsageError:
+def given_twice(name: str) -> UsageError:
     return UsageError(f"`{shown(name)}=` is given twice.", word=name)
 
 
@@ -291,7 +291,7 @@ def take_export(words: Sequence[Word]) -> tuple[Form | None, list[Word]]:
     """The form of `export=csv` or `export=jsonl`, None where no file is asked for, and the words besides."""
     asked = [word for word in words if word.name == "export"]
     if len(asked) > 1:
-        raise _given_twice("export")
+        raise given_twice("export")
     rest = [word for word in words if word.name != "export"]
     return (_form(asked[0].text) if asked else None), rest
 
@@ -312,9 +312,9 @@ def parse_history(
     for word in words:
         key = word.text.casefold()
         if word.name == "since" and "since" in fields:
-            raise _given_twice(word.name)
+            raise given_twice(word.name)
         if word.name == "since":
-            fields["since"] = now - _duration(word.text)
+            fields["since"] = now - duration(word.text, "since")
         elif word.name:
             raise UsageError(f"`{shown(word.name)}=` is not known here: {_HISTORY_OPTIONS}.", word=word.name)
         elif key in ("here", "mine", "all"):
@@ -336,10 +336,11 @@ def states_called(word: str) -> frozenset[JobState]:
     return {**by_phrase, **by_name, **groups}.get(word.replace("-", "_"), frozenset())
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str, name: str) -> timedelta:
+    """The time that an option says, as 12h, 7d or 4w. Raises UsageError."""
     match = _SINCE.fullmatch(text.casefold())
     if not match:
-        raise UsageError(f"`since={shown(text)}` is not a time: write 12h, 7d or 4w.", word=text)
+        raise UsageError(f"`{name}={shown(text)}` is not a time: write 12h, 7d or 4w.", word=text)
     return int(match.group(1)) * _UNITS[match.group(2)]
 
 

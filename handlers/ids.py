@@ -59,6 +59,8 @@ class Action(StrEnum):
     AGAIN = "again"  # opens the form, filled with the wish of a training
     FILL = "fill"  # in the form: what the fields depend on has changed; qualified by what
     AS_COMMAND = "as_command"  # the command that asks for the same
+    ATTENTION = "attention"  # opens the form of what somebody is told
+    STOP_TELLING = "stop_telling"  # takes back one wish to be told, or one mute; qualified by it
     STORY = "story"  # what is kept of one training; qualified by the training, or by the page
 
 
@@ -79,6 +81,7 @@ class Callback(StrEnum):
     REASON = "reason"
     TRAIN = "train"
     TRAIN_WITH_FILE = "train_with_file"  # no form: the entry in a message's menu that opens one
+    ATTENTION = "attention"
 
 
 class SlackEvent(StrEnum):
@@ -92,9 +95,11 @@ class SlackEvent(StrEnum):
 METHODS = (
     "apps.connections.open",
     "auth.test",
+    "chat.getPermalink",
     "chat.postMessage",
     "chat.update",
     "conversations.history",
+    "conversations.info",
     "conversations.members",
     "conversations.open",
     "conversations.replies",
@@ -117,11 +122,11 @@ SCOPES: Mapping[str, str] = {
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",
     "mpim:history": "the same in a direct message of several people",
-    "channels:read": "hears that the bot was invited to a public channel, and reads who is in one that may approve",
+    "channels:read": "hears that it was invited to a public channel, reads that it is one, and who may approve in it",
     "groups:read": "the same for a private channel",
     "files:write": "puts the file that a training left into the conversation of its card",
     "files:read": "reads the data files that trainings are asked for with, and looks whether its own were shared",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
-    "users:read": "reads the time zone in which somebody plans, and whether they have left the workspace",
+    "users:read": "reads name and time zone of who plans or wants quiet, and whether they are a guest or have left",
 }
 """The bot's scopes, each with its reason. Posting without an invitation and joining by itself are not among them."""

@@ -64,6 +64,8 @@ _AGAIN_SOON = 2.0
 _LONGEST_PAUSE = 3600.0
 _PAGE = 200
 _CLOCKS_AGREE = timedelta(seconds=5)
+_GOOD_FOR = 60.0
+"""Seconds for which it is taken as known whether a channel is public."""
 
 
 T = TypeVar("T")
@@ -120,6 +122,7 @@ class SlackMessenger:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._uploads = Uploads(client, self._call, transport)
         self._downloads = Downloads(client, self._call, transport)
+        self._public: dict[str, tuple[bool, float]] = {}
 
     async def post(
         self, channel: str, content: Content, *, notice_id: str, thread_ts: str | None = None, broadcast: bool = False
@@ -290,7 +293,38 @@ class SlackMessenger:
         )
         account = _read(told, "user", dict)
         zone = account.get("tz")
-        return Person(id=user, zone=zone if isinstance(zone, str) else "", has_left=account.get("deleted") is True)
+        return Person(
+            id=user,
+            name=_name(account),
+            zone=zone if isinstance(zone, str) else "",
+            is_guest=True in (account.get("is_restricted"), account.get("is_ultra_restricted")),
+            has_left=account.get("deleted") is True,
+        )
+
+    async def is_public(self, channel: str) -> bool:
+        if not channel.startswith("C"):
+            return False
+        known = self._public.get(channel)
+        if known is None or time.monotonic() - known[1] > _GOOD_FOR:
+            known = (await self._read_whether_public(channel), time.monotonic())
+            self._public[channel] = known
+        return known[0]
+
+    async def _read_whether_public(self, channel: str) -> bool:
+        async def ask() -> dict[str, Any]:
+            # Nobody waits for an operator here either: what cannot be read counts as private.
+            info = partial(self._client.conversations_info, channel=channel)
+            return _read(await self._call(("conversations.info", ""), info, refusals=SHUT), "channel", dict)
+
+        place = await _again_if_lost(ask)
+        return place.get("is_channel") is True and place.get("is_private") is False
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        async def ask() -> str:
+            link = partial(self._client.chat_getPermalink, channel=channel, message_ts=ts)
+            return _read(await self._call(("chat.getPermalink", ""), link), "permalink", str)
+
+        return await _again_if_lost(ask)
 
     async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
         """Send with blocks; where Slack does not take these, as plain text: the last resort before it is dropped."""
@@ -350,6 +384,22 @@ class SlackMessenger:
         if code in SHUT - refusals:
             return _ShutOutError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
         return MessengerError(f"Slack refused: {code}.", code=code)
+
+
+async def _again_if_lost(ask: Callable[[], Awaitable[T]]) -> T:
+    """A question that changes nothing is put again where its answer was lost."""
+    try:
+        return await ask()
+    except AmbiguousSendError as error:
+        raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
+
+
+def _name(account: Mapping[str, Any]) -> str:
+    """What people call somebody: the name that the account shows, else its full one."""
+    profile = account.get("profile")
+    shown = profile if isinstance(profile, dict) else {}
+    names = (shown.get("display_name"), shown.get("real_name"), account.get("real_name"), account.get("name"))
+    return next((name for name in names if isinstance(name, str) and name.strip()), "")
 
 
 def code_of(error: SlackApiError) -> str:

@@ -8,6 +8,7 @@ import json
 from sqlite_utils import Database, Migrations
 
 from storage import durations
+from storage.attention import TABLES as ATTENTION_TABLES
 from storage.audit import TABLES as AUDIT_TABLES
 from storage.audit import begin
 from storage.rows import searched
@@ -81,6 +82,13 @@ def m009_durations(db: Database) -> None:
     for statement in durations.TABLES:
         db.execute(statement)
     db.execute(durations.FROM_MOVES)
+
+
+@migrations()
+def m010_attention(db: Database) -> None:
+    """Who follows what, and when somebody is not to be called."""
+    for statement in ATTENTION_TABLES:
+        db.execute(statement)
 
 
 _FIRST_TABLES = (

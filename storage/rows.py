@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from bot.domain.approvals import Group, Prompt
+from bot.domain.attention import About, Follow, Habits, Topic
 from bot.domain.changes import Notice, NoticeKind
 from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
@@ -33,6 +34,7 @@ INQUIRY = TypeAdapter(Inquiry)
 VISIT = TypeAdapter(Visit)
 PERSON = TypeAdapter(Person)
 IDENTITY = TypeAdapter(Identity)
+HABITS = TypeAdapter(Habits)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
@@ -270,6 +272,41 @@ def identity_row(identity: Identity) -> dict[str, Any]:
 def to_identity(row: Row) -> Identity:
     with _reading("Who the bot is", row):
         return IDENTITY.validate_json(row["identity"])
+
+
+def follow_row(wish: Follow) -> dict[str, Any]:
+    return {
+        "id": wish.id,
+        "team": wish.team,
+        "target": wish.target,
+        "provider": wish.about.provider,
+        "model": wish.about.model,
+        "topic": wish.topic.value,
+        "by": wish.by,
+        "at": to_ms(wish.at),
+    }
+
+
+def to_follow(row: Row) -> Follow:
+    with _reading(f"What {row['target']} follows", row, "at"):
+        return Follow(
+            id=row["id"],
+            team=row["team"],
+            target=row["target"],
+            about=About(provider=row["provider"], model=row["model"]),
+            topic=Topic(row["topic"]),
+            by=row["by"],
+            at=from_ms(row["at"]),
+        )
+
+
+def habits_row(habits: Habits) -> dict[str, Any]:
+    return {"user": habits.user, "habits": dump(HABITS, habits)}
+
+
+def to_habits(row: Row) -> Habits:
+    with _reading(f"What {row['user']} wants to be told", row):
+        return HABITS.validate_json(row["habits"])
 
 
 def health_row(health: ServiceHealth) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot.domain.approvals import Group, Prompt
+from bot.domain.attention import Follow, Habits
 from bot.domain.audit import Anchor, AuditKind, Entry, Record, may_switch, records_of, records_of_prompts
 from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.forecast import Earlier
@@ -32,7 +33,7 @@ from bot.ports import (
     Visit,
     Work,
 )
-from storage import asks, audit, durations, history, homes, outbox
+from storage import asks, attention, audit, durations, history, homes, outbox
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -413,6 +414,32 @@ class SqliteStore:
 
         return await self._write(work)
 
+    # -- who is told what --------------------------------------------------------------------------------------------
+
+    async def follow(self, wish: Follow, most: int) -> bool:
+        return await self._write(lambda db: attention.follow(db, wish, most))
+
+    async def unfollow(self, ids: Sequence[str]) -> int:
+        return await self._write(lambda db: attention.unfollow(db, ids))
+
+    async def follows(self, team: str, *, target: str = "", by: str = "") -> list[Follow]:
+        return await self._read(lambda db: attention.found(db, team, target=target, by=by))
+
+    async def habits(self, users: Sequence[str]) -> Mapping[str, Habits]:
+        return await self._read(lambda db: attention.habits_of(db, users))
+
+    async def keep_habits(self, habits: Habits) -> None:
+        await self._write(lambda db: attention.keep_habits(db, habits))
+
+    async def keep_news(self, notice: Notice) -> None:
+        await self._write(lambda db: attention.keep_news(db, notice))
+
+    async def kept_news(self) -> list[Notice]:
+        return await self._read(attention.kept)
+
+    async def digest(self, notice: Notice, of: Sequence[Notice]) -> None:
+        await self._write(lambda db: attention.digest(db, notice, of))
+
     # -- the Home tabs -----------------------------------------------------------------------------------------------
 
     async def keep_visit(self, visit: Visit, notice: Notice) -> None:
@@ -583,6 +610,7 @@ def _write_effects(db: Database, change: Change, *, is_new_switch: bool = False)
     for prompt in (*change.opens, *change.closes):
         put(db, "prompts", prompt_row(prompt))
     _add_all(db, change.notices)
+    attention.tell(db, change)
     audit.append(db, records_of(change, votes, is_new_switch=is_new_switch))
 
 

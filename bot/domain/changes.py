@@ -23,6 +23,8 @@ class NoticeKind(StrEnum):
     HEALTH = "health"  # a service went away or came back; belongs to no job
     REDRAW = "redraw"  # an edit of a message that was posted before
     TOLD = "told"  # an answer that only one person sees, through a response_url
+    NEWS = "news"  # what came of a training, told to who follows it; not where the training's own messages stand
+    DIGEST = "digest"  # the news of somebody's quiet hours, in one message after them
     HOME = "home"  # somebody's Home tab is to be drawn; two of them are one
 
 

@@ -1,13 +1,18 @@
 """What a message shows, as values: the edge turns them into Slack's blocks at the moment of sending."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from bot.domain.approvals import Prompt
+from bot.domain.attention import Wishes
 from bot.domain.changes import Button, Say
 from bot.domain.forecast import Forecast
 from bot.domain.jobs import Job, Transition
+
+Names: TypeAlias = Mapping[str, str]
+"""The people who are not to be mentioned, by their ids: each with the name that stands there instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +45,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One move, as a line in the card's thread. An end mentions who asked."""
+    """One move, as a line in the card's thread. An end mentions who asked, but for those whom `names` has."""
 
     job: Job
     title: str
     transition: Transition
     is_end: bool
+    names: Names = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ class Question:
     """A prompt with what it is about; closed in place when it is no longer open.
 
     `evidence` compares with what serves now, its texts escaped already; `notes` say what hinders an answer; `buttons`
-    are what can be done once it is closed; `result` is the file that the training left.
+    are what can be done once it is closed; `result` is the file that the training left; `names` as in a Line.
     """
 
     prompt: Prompt
@@ -65,17 +71,40 @@ class Question:
     evidence: tuple[tuple[str, str], ...] = ()
     buttons: tuple[Button, ...] = ()
     result: Attachment | None = None
+    names: Names = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """A prompt that still waits, told in its thread. `calls` are the ids of those who are to look at it."""
+    """A prompt that still waits, told in its thread. `calls` are the ids of those who are to look at it; `names` as
+    in a Line."""
 
     prompt: Prompt
     job: Job
     title: str
     calls: tuple[str, ...]
     is_second: bool = False
+    names: Names = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came of a training, for who follows it: a move or a question. `url` leads to its message, "" where it has
+    none. It mentions nobody."""
+
+    job: Job
+    title: str
+    move: Transition | None = None
+    prompt: Prompt | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """The news of somebody's quiet hours, one of each training; `more` are those that do not fit."""
+
+    told: tuple[Told, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +151,7 @@ class HomePage:
     others: tuple[Entry, ...] = ()
     others_count: int = 0
     ended: tuple[Entry, ...] = ()
+    wishes: Wishes | None = None
 
 
-Content: TypeAlias = Card | Line | Question | Reminder | Note
+Content: TypeAlias = Card | Line | Question | Reminder | Told | Digest | Note

@@ -120,6 +120,8 @@ def _demands(rule: Rule, now: datetime) -> Iterator[str]:
     yield _say_times(rule)
     if rule.quiet is not None and rule.remind_after is not None:
         yield _say_quiet(rule.quiet)
+    if rule.pass_quiet:
+        yield "Questions mention people in quiet hours of their own, too."
 
 
 def _say_needed(rule: Rule) -> str:
@@ -135,9 +137,14 @@ def _say_times(rule: Rule) -> str:
 
 
 def _say_quiet(quiet: Quiet) -> str:
-    days = ", ".join(_DAYS[day] for day in quiet.days)
+    days = say_days(quiet.days)
     hours = "" if quiet.begins == quiet.ends else f"from {_clock(quiet.begins)} to {_clock(quiet.ends)}"
     return f"Nobody is reminded {' and on '.join(filter(None, [hours, days])) or 'later'} ({quiet.zone})."
+
+
+def say_days(days: Sequence[int]) -> str:
+    """Days of the week by their names; 0 is Monday."""
+    return ", ".join(_DAYS[day] for day in days)
 
 
 def _clock(at: time) -> str:

@@ -81,7 +81,8 @@ class Rule:
     `approvers` and `second` are ids of people (U…, W…), user groups (S…) and channels (C…, G…), `askers` the same and
     `WORDS`. `needed` are so many different approvers, 0 where no approval is needed. `second` are approvers too once a
     prompt was open for `second_after`. The first reminder comes `remind_after` the question, each further one after
-    `remind_factor` times the last pause.
+    `remind_factor` times the last pause. With `pass_quiet` a question mentions its approvers also in quiet hours of
+    their own, and is told then to who follows approvals.
     """
 
     name: str = ""
@@ -96,6 +97,7 @@ class Rule:
     second: tuple[str, ...] = ()
     second_after: timedelta | None = None
     quiet: Quiet | None = None
+    pass_quiet: bool = False
     stand_ins: tuple[StandIn, ...] = ()
 
     @property
@@ -122,8 +124,12 @@ class Rule:
         return min(pause, self.expires_after)
 
     def as_json(self) -> Mapping[str, Json]:
-        """Every value of the rule, for a digest."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        """Every value of the rule, for a digest.
+
+        One that came later is left out where it is the usual: what was asked before it came stays as it was asked.
+        """
+        values = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return values if self.pass_quiet else {name: value for name, value in values.items() if name != "pass_quiet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +151,12 @@ class Clause:
         return is_about and self._fits_model(model)
 
     def _fits_model(self, model: str) -> bool:
-        return not self.models or any(fnmatchcase(model.casefold(), one.casefold()) for one in self.models)
+        return not self.models or any(fits_pattern(one, model) for one in self.models)
+
+
+def fits_pattern(pattern: str, name: str) -> bool:
+    """Does a name fit a pattern with `*`, `?` and `[…]`? Without case."""
+    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 def settings_clauses(rule: Rule = Rule(), gated_starts: Iterable[str] = ()) -> tuple[Clause, ...]:

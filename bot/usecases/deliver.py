@@ -4,6 +4,7 @@ A message whose fate is unclear is looked up by the id in its metadata before it
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,6 +15,7 @@ from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
+from bot.usecases.attention import Fate, digest, fate_of, names_at, news
 from bot.usecases.cards import about, card
 from bot.usecases.export import give_up_export, share_export
 from bot.usecases.home import draw_home
@@ -96,8 +98,27 @@ async def _send(deps: Deps, notice: Notice) -> None:
         await _share(deps, notice)
     elif notice.kind is NoticeKind.EXPORT:
         await _share_history(deps, notice)
+    elif notice.kind is NoticeKind.NEWS:
+        await _tell_news(deps, notice)
     else:
         await _post(deps, notice)
+
+
+async def _tell_news(deps: Deps, notice: Notice) -> None:
+    """News go to who follows, later to who has quiet hours; what may stand there already is looked up first."""
+    if notice.in_doubt:
+        channel = await _channel(deps, notice, None)
+        ts = await _sent_before(deps, notice, channel, None)
+        if ts is not None:
+            await deps.store.sent(notice, ts=ts, channel=channel)
+            return
+    fate = await fate_of(deps, notice)
+    if fate is Fate.TELL:
+        await _post(deps, replace(notice, in_doubt=False))
+    elif fate is Fate.KEEP:
+        await deps.store.keep_news(notice)
+    else:
+        await deps.store.drop(notice, OVERTAKEN)
 
 
 async def _share(deps: Deps, notice: Notice) -> None:
@@ -149,7 +170,11 @@ async def _post(deps: Deps, notice: Notice) -> None:
         await deps.store.drop(notice, OVERTAKEN)
         return
     if ts is None:
-        ts = await _post_now(deps, notice, channel, thread, await _content(deps, notice, job))
+        content = await _content(deps, notice, job)
+        if content is None:
+            await deps.store.drop(notice, OVERTAKEN)
+            return
+        ts = await _post_now(deps, notice, channel, thread, content)
     await deps.store.sent(notice, ts=ts, channel=channel)
     if notice.kind is NoticeKind.CARD:
         deps.nudge("launch")
@@ -229,12 +254,18 @@ async def _redraw(deps: Deps, notice: Notice) -> None:
     posted = await deps.store.notice(notice.body["target"])
     if posted is not None and posted.sent_ts:
         job = await deps.store.job(posted.job_id) if posted.job_id else None
-        await deps.messenger.edit(posted.sent_to, posted.sent_ts, await _content(deps, posted, job))
+        content = await _content(deps, posted, job)
+        if content is not None:
+            await deps.messenger.edit(posted.sent_to, posted.sent_ts, content)
     await deps.store.sent(notice, ts="", channel="")
 
 
-async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content:
-    """What a notice shows, as of now."""
+async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content | None:
+    """What a notice shows, as of now; None where there is nothing to tell of any more."""
+    if notice.kind is NoticeKind.NEWS:
+        return await news(deps, notice)
+    if notice.kind is NoticeKind.DIGEST:
+        return await digest(deps, notice)
     if job is None or "text" in notice.body:
         return Note(text=notice.body["text"])
     if notice.kind is NoticeKind.CARD:
@@ -252,13 +283,15 @@ async def _reminder(deps: Deps, notice: Notice, job: Job) -> Content:
     if prompt is None:
         return Note(text="")
     rule, is_second = prompt.rule, bool(notice.body.get("is_second"))
-    calls = rule.second if is_second or prompt.escalated_at else ()
+    second = rule.second if is_second or prompt.escalated_at else ()
+    calls = _not_yet_voted(prompt, (*second, *(() if is_second else rule.approvers)))
     return Reminder(
         prompt=prompt,
         job=job,
         title=about(deps, job.request.provider)[0],
-        calls=_not_yet_voted(prompt, (*calls, *(() if is_second else rule.approvers))),
+        calls=calls,
         is_second=is_second,
+        names=await names_at(deps, job, calls, deps.now(), passes=rule.pass_quiet),
     )
 
 
@@ -272,7 +305,9 @@ async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
     transitions = await deps.store.transitions(job.id)
     [transition] = [one for one in transitions if one.seq == notice.body["seq"]]
     title, _ = about(deps, job.request.provider)
-    return Line(job=job, title=title, transition=transition, is_end=transition.new in ENDS)
+    is_end = transition.new in ENDS
+    names = await names_at(deps, job, [job.request.actor.user], transition.at) if is_end else {}
+    return Line(job=job, title=title, transition=transition, is_end=is_end, names=names)
 
 
 async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:

@@ -21,6 +21,7 @@ from bot.domain.policy import Act
 from bot.domain.requests import Actor
 from bot.ports import Deps, Visit
 from bot.usecases.cards import buttons_of
+from bot.usecases.following import wishes_of
 from bot.usecases.prompting import question, read_first, rule_of
 
 MOST_WAITING = 8
@@ -78,6 +79,7 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         others=await reader.entries(found.others),
         others_count=found.others_count,
         ended=await reader.entries(found.ended),
+        wishes=await wishes_of(deps, visit.actor),
     )
     if reader.stale:
         # Without an open question nobody else has them read; what was read draws the page once more.

@@ -22,6 +22,7 @@ from bot.domain.jobs import Job
 from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
 from bot.domain.requests import Actor, Json, digest
 from bot.ports import Deps, Gate
+from bot.usecases.attention import names_of_question
 from bot.usecases.cards import about, result_of, retrain_buttons
 from bot.usecases.evidence import Evidence, gather
 from bot.usecases.former import SWITCHED
@@ -119,6 +120,7 @@ async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         evidence=prompt.evidence,
         buttons=await _afterwards(deps, prompt, job),
         result=await result_of(deps, job) if prompt.subject is Subject.PROMOTE else None,
+        names=await names_of_question(deps, job, prompt),
     )
 
 

@@ -14,10 +14,12 @@ from bot.ports import Click, Deps
 from bot.usecases.cancel import cancel, keep_watching, offer_again
 from bot.usecases.decide import UNKNOWN_PROMPT, decide
 from bot.usecases.explain import explain_prompt
+from bot.usecases.following import stop
 from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
 from bot.usecases.retrain import Wish, retrain
+from handlers.commands.attention import is_channel
 from handlers.commands.jobs import export, show_durations, show_page
 from handlers.commands.status import show_scores, tell_story
 from handlers.commands.train import tell_request
@@ -156,6 +158,11 @@ async def _story(deps: Deps, payload: ActionPayload) -> Message:
     return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
 
 
+async def _stop_telling(deps: Deps, payload: ActionPayload) -> Say:
+    place = payload.channel.id if payload.channel and is_channel(payload.channel.id) else ""
+    return await stop(deps, payload.pressed.value, payload.actor, place)
+
+
 async def require_job(deps: Deps, payload: ActionPayload) -> Job:
     """The training whose id a button carries. Raises RefusedError for one that is not kept in this workspace."""
     job = await deps.store.job(payload.pressed.value)
@@ -198,5 +205,6 @@ PRESSES: Mapping[Action, Press] = {
     Action.DURATIONS: _durations,
     Action.SCORES: _scores,
     Action.LABELS: _labels,
+    Action.STOP_TELLING: _stop_telling,
 }
 """Every action but those that open a form first (see `handlers.forms`)."""

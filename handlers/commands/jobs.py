@@ -11,6 +11,7 @@ from bot.errors import UsageError
 from bot.ports import Deps, JobFilter
 from bot.usecases.cards import about
 from bot.usecases.export import ExportWish, ask_export
+from handlers.commands import attention
 from handlers.grammar import Word, parse_history, split, take_export
 from handlers.payloads import CommandPayload
 from handlers.views import charts, history
@@ -18,7 +19,11 @@ from handlers.views.blocks import Message
 
 
 async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
-    form, _ = take_export(split(payload.typed))
+    words = split(payload.typed)
+    verb = words[0].whole().casefold() if words else ""
+    if verb in attention.VERBS:
+        return await attention.answer(deps, payload, verb, words[1:])
+    form, _ = take_export(words)
     actor, place = payload.actor, payload.channel_id
     if form is not None:
         return await export(deps, payload.typed, form, key=payload.trigger_id, actor=actor, place=place)

@@ -23,6 +23,7 @@ from bot.usecases.moves import tell_person
 from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
+from handlers.forms.attention import open_wishes
 from handlers.forms.files import offered, remembered, with_only_file
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
@@ -349,5 +350,6 @@ FORM_PRESSES: Mapping[Action, Callable[[Deps, AsyncWebClient, ActionPayload], Aw
     Action.FORM: _open_typed,
     Action.AGAIN: _open_again,
     Action.FILL: _fill_again,
+    Action.ATTENTION: open_wishes,
 }
 """The buttons that open a form, or change it: they need the click's trigger, or the view that stands."""

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from bot.domain.balances import tell
 from bot.domain.changes import Button
-from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
+from bot.domain.contents import Card, Content, Digest, Line, Note, Question, Reminder, Told
 from bot.domain.forecast import Forecast
 from bot.domain.history import say_duration
 from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, RemoteStatus
 from bot.domain.text import code
 from handlers.ids import Action
 from handlers.marks import clipped, foreign
-from handlers.views import blocks
+from handlers.views import attention, blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import question, reminder
 from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
@@ -29,6 +29,8 @@ def render(content: Content) -> Message:
         return line(content)
     if isinstance(content, Question):
         return question(content)
+    if isinstance(content, Told | Digest):
+        return attention.render(content)
     return reminder(content) if isinstance(content, Reminder) else note(content)
 
 
@@ -151,5 +153,5 @@ def line(content: Line) -> Message:
     job, move = content.job, content.transition
     text = f"{sign(move.new)} {moved(move)}"
     if content.is_end:
-        text = f"{person(job.request.actor)} {named(content.title, job)}: {text}"
+        text = f"{person(job.request.actor, content.names)} {named(content.title, job)}: {text}"
     return blocks.message(text, [blocks.section(text)])

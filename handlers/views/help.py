@@ -16,6 +16,13 @@ _GATES: Mapping[Gate, str] = {
 }
 
 
+_TOLD = (
+    "`/jobs follow` lists what you are told, `/jobs follow PROVIDER [MODEL] [all|ends|failures|approvals] [here|me]` "
+    "adds to it, `/jobs unfollow …` takes back. `/jobs mute JOB|PROVIDER [MODEL] [for=8h]` and "
+    "`/jobs quiet 22:00-07:00` keep you from being called. The Home tab has a form for all of it."
+)
+
+
 def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> Message:
     """All services, configured or not."""
     shown = [blocks.section("*What can be trained here*")]
@@ -32,6 +39,7 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
             "`export=jsonl` all that fits comes as a file into your direct message."
         )
     )
+    shown.append(blocks.section(f"*Who is told what*\n{_TOLD}"))
     return blocks.message("What can be trained here", shown)
 
 

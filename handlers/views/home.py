@@ -13,7 +13,7 @@ from bot.domain.approvals import Answer, named_group
 from bot.domain.contents import Entry, HomePage, Waiting
 from bot.domain.jobs import Job
 from handlers.ids import Action, action_id
-from handlers.views import blocks
+from handlers.views import blocks, wishes
 from handlers.views.blocks import Block
 from handlers.views.cards import card_button
 from handlers.views.history import job_line
@@ -47,7 +47,7 @@ class _Part:
 def home(page: HomePage) -> Block:
     """The whole view."""
     start = [] if page.is_shut else [_start()]
-    shown = [*_said(page), *start, *(block for part in _parts(page) for block in _blocks(part))]
+    shown = [*_said(page), *start, *(block for part in _parts(page) for block in _blocks(part)), *_wishes(page)]
     return {"type": "home", "blocks": shown or [blocks.section(_OFFLINE)]}
 
 
@@ -92,7 +92,7 @@ def _parts(page: HomePage) -> list[_Part]:
             count=page.waiting_count,
             nothing="Nothing waits for your decision.",
             more="{more} more wait for you. Each stands as a question in the conversation of its training.",
-            most_blocks=44,
+            most_blocks=41,
             most_bytes=100_000,
         ),
         _Part(
@@ -123,6 +123,13 @@ def _parts(page: HomePage) -> list[_Part]:
             most_bytes=20_000,
         ),
     ]
+
+
+def _wishes(page: HomePage) -> list[Block]:
+    if page.wishes is None:
+        return []
+    head = {"type": "header", "text": blocks.plain_text("What you are told", 150)}
+    return [head, {**blocks.section(wishes.lines(page.wishes)), "accessory": wishes.change_button()}]
 
 
 def _blocks(part: _Part) -> list[Block]:

@@ -14,8 +14,7 @@ from bot.domain.approvals import (
     say_nobody,
 )
 from bot.domain.changes import Button
-from bot.domain.contents import Question, Reminder
-from bot.domain.jobs import Job
+from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
 from bot.domain.text import code
@@ -23,7 +22,7 @@ from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import named, person, when
+from handlers.views.words import NOBODY, called_one, named, person, when
 
 HEADINGS: Mapping[Subject, str] = {
     Subject.START: "May this training start?",
@@ -66,7 +65,7 @@ def question(content: Question, without: frozenset[Answer] = frozenset()) -> Mes
     job, prompt = content.job, content.prompt
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
-    facts = [("Asked by", person(prompt.asker or job.request.actor))]
+    facts = [("Asked by", person(prompt.asker or job.request.actor, content.names))]
     facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
     shown = [blocks.section(f":raised_hand: *{heading}*\n{name}, training {code(job.id)}"), *blocks.columns(facts)]
     shown += blocks.lines(_compared(content.evidence))
@@ -84,7 +83,7 @@ def _below(content: Question) -> list[Block]:
     """Who may decide and who has approved; of a closed question only the latter."""
     prompt = content.prompt
     is_open = prompt.outcome is Outcome.OPEN
-    found = [*_votes(prompt), *([_who(prompt, content.job), *content.notes] if is_open else [])]
+    found = [*_votes(prompt), *([_who(content), *content.notes] if is_open else [])]
     return [blocks.context(found)] if found else []
 
 
@@ -147,19 +146,20 @@ def _action(answer: Answer) -> str:
     return action_id(Action.ANSWER, answer.value)
 
 
-def _who(prompt: Prompt, job: Job) -> str:
+def _who(content: Question) -> str:
     """Who may answer, as the rule says; without approvers, the key that names them."""
-    asker = person(prompt.asker or job.request.actor)
+    prompt, names = content.prompt, content.names
+    asker = person(prompt.asker or content.job.request.actor, names)
     if prompt.subject not in GATES:
         return f"{asker} or an approver can answer."
     rule = prompt.rule
     if not rule.approvers:
         return say_nobody(rule)
     many = f" {rule.needed} of them have to approve." if rule.needed > 1 else ""
-    second = f" {called(rule.second)} since {when(prompt.escalated_at)} as well." if prompt.escalated_at else ""
+    second = f" {called(rule.second, names)} since {when(prompt.escalated_at)} as well." if prompt.escalated_at else ""
     own = "" if rule.may_approve_own else f" {asker} asked for it and may not."
     until = f" Until {when(prompt.expires_at)}." if prompt.expires_at else ""
-    return f"May decide: {called(rule.approvers)}.{many}{second}{own}{until}"
+    return f"May decide: {called(rule.approvers, names)}.{many}{second}{own}{until}"
 
 
 def _votes(prompt: Prompt) -> list[str]:
@@ -178,17 +178,17 @@ def by_vote(vote: Vote) -> str:
     return f"{person(vote.actor)}{seat}{reason}"
 
 
-def called(ids: Iterable[str]) -> str:
-    """People, groups and channels, in Slack's markup."""
+def called(ids: Iterable[str], names: Names = NOBODY) -> str:
+    """People, groups and channels, in Slack's markup; by name who is not to be mentioned."""
     people, groups = people_in(ids), groups_in(ids)
-    return ", ".join([*(f"<@{id_}>" for id_ in people), *(named_group(id_) for id_ in groups)])
+    return ", ".join([*(called_one(id_, names) for id_ in people), *(named_group(id_) for id_ in groups)])
 
 
 def reminder(content: Reminder) -> Message:
     """A line that calls those who can decide."""
     prompt, job = content.prompt, content.job
     name = named(content.title, job)
-    calls = f"{called(content.calls)}: " if content.calls else ""
+    calls = f"{called(content.calls, content.names)}: " if content.calls else ""
     first = "you are asked too, since this is not decided yet. " if content.is_second else "this still waits for you. "
     # Without their names: who has approved is not to be called again.
     votes = f" {len(prompt.votes)} of {prompt.rule.needed} have approved." if prompt.votes else ""

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.domain.approvals import WITHDRAWN
+from bot.domain.contents import Names
 from bot.domain.jobs import Job, JobState, Transition
 from bot.domain.requests import Actor
 from bot.domain.text import code, cut, in_one_line
 from handlers.marks import foreign
+
+NOBODY: Names = MappingProxyType({})
 
 PHRASES: Mapping[JobState, str] = {
     JobState.CHECKING: "being checked, nothing is sent yet",
@@ -62,9 +66,13 @@ def named(title: str, job: Job) -> str:
     return f"{title} {verbatim(job.request.model)}"
 
 
-def person(actor: Actor) -> str:
-    """Somebody, in Slack's markup."""
-    return f"<@{actor.user}>" if actor.user else "Switchyard"
+def person(actor: Actor, names: Names = NOBODY) -> str:
+    """Somebody, in Slack's markup; by name where `names` says that they are not to be mentioned."""
+    return called_one(actor.user, names) if actor.user else "Switchyard"
+
+
+def called_one(user: str, names: Names = NOBODY) -> str:
+    return f"*{foreign(names[user], 80)}*" if user in names else f"<@{user}>"
 
 
 def moved(move: Transition, most: int = 800) -> str:

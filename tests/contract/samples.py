@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.approvals import Answer, Outcome, Prompt, Subject
+from bot.domain.attention import About, Follow, Topic
 from bot.domain.changes import Change, Notice, NoticeKind
 from bot.domain.jobs import Event, Job, JobState, Transition, advance
 from bot.domain.policy import Rule
@@ -71,6 +72,12 @@ def a_prompt(id_: str = "p1", job_id: str = "j1", **fields: Any) -> Prompt:
 def answered(prompt: Prompt, answer: Answer = Answer.APPROVE, actor: Actor = BORA) -> Prompt:
     version = prompt.version + 1
     return replace(prompt, outcome=Outcome.ANSWERED, answer=answer, actor=actor, closed_at=NOW, version=version)
+
+
+def a_follow(topic: Topic = Topic.ENDS, *, target: str = "U0BORA", **about: str) -> Follow:
+    """Bora's wish, of an id of its own."""
+    id_ = "|".join((target, topic, *about.values()))
+    return Follow(id=id_, team=BORA.team, target=target, about=About(**about), topic=topic, by=BORA.user, at=NOW)
 
 
 def a_notice(key: str, lane: str = "a", kind: NoticeKind = NoticeKind.LINE, **fields: Any) -> Notice:

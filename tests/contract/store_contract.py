@@ -6,17 +6,19 @@ A subclass brings the fixture `store`, and `stores`: two on one database where t
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, TypeAlias
 
 import pytest
 
 from bot.domain.approvals import Answer, Group, Outcome, Prompt, Subject, Vote
+from bot.domain.attention import About, Habits, Mute, Topic
 from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import OVERTAKEN, Amendment, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
 from bot.domain.people import Person
+from bot.domain.policy import Quiet
 from bot.domain.requests import Actor, Payload, Plan
 from bot.ports import DUE_IN, Answered, Asked, Caps, Identity, JobFilter, Store, Work
 from tests.contract.samples import (
@@ -25,6 +27,7 @@ from tests.contract.samples import (
     HERE,
     NOW,
     a_click,
+    a_follow,
     a_job,
     a_notice,
     a_prompt,
@@ -1321,6 +1324,67 @@ class History:
         assert ids(await store.jobs(JobFilter())) == ["j2", "j1", "j0"]
 
 
+class Attention:
+    """Who follows what, what is held for a digest, and what is told of a change with it."""
+
+    async def test_a_wish_is_kept_once_and_as_many_as_there_may_be(self, store: Store) -> None:
+        """The same wish again is no second one; another target has a count of its own."""
+        wishes = [a_follow(model=f"m{number}") for number in (1, 1, 2, 3)]
+        assert [await store.follow(one, 2) for one in wishes] == [True, True, True, False]
+        assert await store.follow(a_follow(target="C0OTHER"), 2)
+        found = await store.follows(ADA.team, target=BORA.user)
+        assert [one.about.model for one in found] == ["m1", "m2"]
+        assert len(await store.follows(ADA.team, target="C0NONE", by=BORA.user)) == 3
+        assert await store.follows("T0OTHER", target=BORA.user, by=BORA.user) == []
+        assert await store.unfollow([one.id for one in found] * 2) == 2
+        assert await store.follows(ADA.team, target=BORA.user) == []
+
+    async def test_habits_are_kept_until_there_are_none(self, store: Store) -> None:
+        """They read back as they were written."""
+        mute = Mute(id="m", since=NOW, until=at(hours=1), about=About(provider="sestek", model="m*"))
+        habits = Habits(user=ADA.user, mutes=(mute,), quiet=Quiet(begins=time(22), ends=time(7, 30), days=(5,)))
+        await store.keep_habits(habits)
+        assert await store.habits([ADA.user, BORA.user]) == {ADA.user: habits}
+        await store.keep_habits(Habits(user=ADA.user))
+        assert await store.habits([ADA.user]) == {}
+
+    async def test_news_are_told_with_the_move_or_not_at_all(self, store: Store) -> None:
+        """Once to each target, however many wishes fit; nothing of a move that lost."""
+        await store.follow(a_follow(), 9)
+        await store.follow(a_follow(topic=Topic.ALL), 9)
+        job = await keep(store, a_job(state=JobState.RUNNING))
+        end = step(job, Event.FAIL, notices=[a_notice("end", kind=NoticeKind.END, job_id=job.id)])
+        assert await store.apply([end, end]) == [True, False]
+        taken = [one for one in await store.take_notices(at(seconds=1), 99) if one.kind is NoticeKind.NEWS]
+        assert [(one.channel, one.body["job"]) for one in taken] == [(BORA.user, job.id)]
+
+    async def test_who_is_called_is_told_only_with_habits(self, store: Store) -> None:
+        """The requester of an end has no news of it, unless a mute or quiet hours may have kept the mention away."""
+        await store.keep_habits(Habits(user=ADA.user, quiet=Quiet(begins=time(22), ends=time(7))))
+        for id_ in ("j1", "j2"):
+            job = await keep(store, a_job(id_, JobState.RUNNING))
+            await store.apply([step(job, Event.FAIL, notices=[a_notice(f"end {id_}", kind=NoticeKind.END)])])
+            await store.keep_habits(Habits(user=ADA.user))
+        taken = [one for one in await store.take_notices(at(seconds=1), 99) if one.kind is NoticeKind.NEWS]
+        assert [(one.channel, one.body["job"]) for one in taken] == [(ADA.user, "j1")]
+
+    async def test_what_is_held_for_a_digest_is_in_one(self, store: Store) -> None:
+        """It holds nothing up, is not taken again, not even after a restart, and is part of one digest."""
+        first, second = (a_notice(f"n{n}", lane="l", kind=NoticeKind.NEWS, channel=BORA.user) for n in (1, 2))
+        await store.tell([first, second])
+        for _ in range(2):
+            [taken] = await store.take_notices(NOW, 9)
+            await store.keep_news(taken)
+        await store.resume(NOW)
+        assert await store.take_notices(at(hours=1), 9) == []
+        kept = await store.kept_news()
+        assert [one.key for one in kept] == ["n1", "n2"]
+        await store.digest(a_notice("d1", kind=NoticeKind.DIGEST), kept)
+        await store.digest(a_notice("d2", kind=NoticeKind.DIGEST), kept)
+        assert await store.kept_news() == []
+        assert [one.key for one in await store.take_notices(NOW, 9)] == ["d1"]
+
+
 DATA = PLAN.payload
 
 
@@ -1391,6 +1455,20 @@ class Durations:
 
 
 class StoreContract(
-    Requests, Urls, Due, Moves, Prompts, AtOnce, Outbox, Redraws, Held, Undelivered, Waiting, Known, History, Durations
+    Attention,
+    Requests,
+    Urls,
+    Due,
+    Moves,
+    Prompts,
+    AtOnce,
+    Outbox,
+    Redraws,
+    Held,
+    Undelivered,
+    Waiting,
+    Known,
+    History,
+    Durations,
 ):
     """All of it, for a subclass whose name begins with Test."""

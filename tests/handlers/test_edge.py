@@ -227,11 +227,16 @@ MALFORMED = (
 )
 
 
-async def test_a_malformed_button_opens_the_form(here: Edge) -> None:
+OPENERS = (Action.FORM, Action.ATTENTION)
+"""What opens a form whatever the button carries."""
+
+
+@pytest.mark.parametrize("action", OPENERS)
+async def test_a_malformed_button_opens_the_form(here: Edge, action: Action) -> None:
     """Whatever a button carries of a command: the form opens with what can be read of it."""
     for value in MALFORMED:
         here.slack.lab.views.clear(ADA)
-        response = await here.dispatch(here.click(Action.FORM.value, value))
+        response = await here.dispatch(here.click(action.value, value))
         assert response.status == 200
         await here.crew.idle()
         assert here.slack.lab.views.top(ADA) is not None, value
@@ -240,7 +245,7 @@ async def test_a_malformed_button_opens_the_form(here: Edge) -> None:
 @pytest.mark.parametrize(
     "action",
     [
-        *(one for one in Action if one is not Action.FORM),
+        *(one for one in Action if one not in OPENERS),
         "answer:runs",
         "answer:nothing",
         "jobs_page:1",
@@ -273,7 +278,7 @@ VALUES = st.lists(
 
 
 @given(
-    action=st.sampled_from([*(one.value for one in Action if one is not Action.FORM), "answer:again", "jobs_page:0"]),
+    action=st.sampled_from([*(one.value for one in Action if one not in OPENERS), "answer:again", "jobs_page:0"]),
     value=VALUES,
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -360,13 +360,34 @@ async def test_people_and_groups(line: Line) -> None:
 
 
 async def test_where_somebody_is(line: Line) -> None:
-    """The time zone that Slack has of a person, and whether the account is one of the past."""
+    """The name and the time zone that Slack has of a person, and whether they are a guest or one of the past."""
     users, bora = line.slack.workspace.users, samples.BORA.user
-    assert await line.messenger.person(bora) == Person(id=bora, zone="Asia/Seoul")
+    assert await line.messenger.person(bora) == Person(id=bora, name="bora", zone="Asia/Seoul")
     users[bora] = replace(users[bora], has_left=True)
     assert (await line.messenger.person(bora)).has_left
+    users[bora] = replace(users[bora], guest=True)
+    assert (await line.messenger.person(bora)).is_guest
     with pytest.raises(MessengerError):
         await line.messenger.person("U0NOBODY01")
+
+
+async def test_which_conversations_everybody_may_read(line: Line) -> None:
+    """A public channel, and neither a private one nor a direct message nor one that there is not."""
+    channels = line.slack.workspace.channels
+    channels["C0PRIVATE1"] = replace(channels[TRAININGS], id="C0PRIVATE1", name="private", kind="private")
+    assert await line.messenger.is_public(TRAININGS)
+    assert not await line.messenger.is_public("C0PRIVATE1")
+    assert not await line.messenger.is_public(await line.messenger.open_dm(samples.ADA.user))
+    with pytest.raises(MessengerError):
+        await line.messenger.is_public("C0NOTHERE1")
+
+
+async def test_the_address_of_a_message(line: Line) -> None:
+    """Slack gives it for a message that stands, and refuses it for none."""
+    ts = await line.post()
+    assert ts.replace(".", "") in await line.messenger.permalink(TRAININGS, ts)
+    with pytest.raises(MessengerError):
+        await line.messenger.permalink(TRAININGS, "1.000000")
 
 
 async def test_without_the_scope_nobody_is_waited_for(stage: tuple[Scripted, SlackMessenger]) -> None:

@@ -22,6 +22,7 @@ from bot.errors import UsageError
 from bot.ports import Provider
 from bot.providers.registry import GROUP
 from bot.settings import SHORT_NAMES, Settings
+from handlers.commands import attention
 from handlers.grammar import parse_history, parse_reference, parse_train, split, take_export
 from tests.proof import report
 
@@ -185,6 +186,13 @@ def read(line: str, providers: Mapping[str, Provider]) -> None:
             assert [word.text for word in words[1:] if word.text not in providers] == []
         case "/train", [name] if name != "status":
             parse_train(providers[name], words[1:])
+        case "/jobs", ["follow" | "unfollow" as verb]:
+            assert not words[1:] or attention.read_meant(words[1:], list(providers), verb).about is not None
+        case "/jobs", ["mute" | "unmute" as verb]:
+            rest, _ = attention.take_lasting(words[1:])
+            assert not rest or attention.read_muted(rest, list(providers), verb)
+        case "/jobs", ["quiet"]:
+            assert words[1].text == "off" or attention.read_quiet(words[1:]) is not None
         case "/jobs", _:
             parse_history(take_export(words)[1], providers=list(providers), place="", user="", now=datetime.now(UTC))
         case "/train", _ if words[1:]:

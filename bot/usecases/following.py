@@ -1,0 +1,174 @@
+"""Who wants to be told what: wishes are kept, listed and taken back. Nothing here waits for a network."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.attention import MOST_FOLLOWS, MOST_MUTES, About, Follow, Habits, Mute, Topic, Wishes, is_person
+from bot.domain.changes import Say
+from bot.domain.explaining import say_days
+from bot.domain.policy import Quiet
+from bot.domain.requests import Actor
+from bot.domain.text import code
+from bot.errors import RefusedError
+from bot.ports import Deps
+
+EVERYTHING = About()
+MUTED_FOR = timedelta(days=1)
+"""How long a mute holds where nothing else is said."""
+
+_TOPICS = {
+    Topic.ALL: "everything that comes of",
+    Topic.ENDS: "the ends of",
+    Topic.FAILURES: "the failures of",
+    Topic.APPROVALS: "the approvals that are asked for about",
+}
+
+
+def say_about(about: About) -> str:
+    """Which trainings, as part of a sentence."""
+    where = f" at {code(about.provider)}" if about.provider else ""
+    model = f" whose model fits {code(about.model)}" if about.model else ""
+    return f"{'the' if where or model else 'all'} trainings{where}{model}"
+
+
+def say_follow(wish: Follow) -> str:
+    who = "You are" if is_person(wish.target) else f"<#{wish.target}> is"
+    return f"{who} told {_TOPICS[wish.topic]} {say_about(wish.about)}"
+
+
+def say_muted(mute: Mute) -> str:
+    return f"training {code(mute.job_id)}" if mute.job_id else say_about(mute.about)
+
+
+def say_quiet(quiet: Quiet, zone: str) -> str:
+    """When it is quiet, and by whose clock."""
+    hours = "" if quiet.begins == quiet.ends else f"from {quiet.begins:%H:%M} to {quiet.ends:%H:%M}"
+    days = f"the whole of {say_days(quiet.days)}" if quiet.days else ""
+    clock = f"({zone}, the time zone of your Slack profile)" if zone else "in the time zone of your Slack profile"
+    return f"{' and '.join(filter(None, [hours, days]))} {clock}"
+
+
+# -- following --------------------------------------------------------------------------------------------------------
+
+
+async def follow(deps: Deps, actor: Actor, target: str, about: About, topic: Topic) -> Say:
+    """Keep the wish of a person for themselves, or for the channel in which they asked."""
+    wish = Follow(
+        id=deps.new_id(), team=actor.team, target=target, about=about, topic=topic, by=actor.user, at=deps.now()
+    )
+    if not await deps.store.follow(wish, MOST_FOLLOWS):
+        whose = "You have" if is_person(target) else "This channel has"
+        raise RefusedError(
+            f"{whose} {MOST_FOLLOWS} such wishes already, so nothing was added. `/jobs follow` lists them."
+        )
+    await deps.store.draw_homes(deps.now())
+    deps.nudge("deliver")
+    return Say(text=f"{say_follow(wish)}. {_WHERE if is_person(target) else _WHERE_HERE} {_SHOWN}")
+
+
+_WHERE = "That comes in your direct message with Switchyard."
+_WHERE_HERE = "That is posted where Switchyard is a member: if it is not one here, type `/invite @switchyard`."
+_SHOWN = "Only trainings in public channels are told of elsewhere."
+
+
+async def unfollow(deps: Deps, actor: Actor, target: str, about: About | None, topic: Topic | None) -> Say:
+    """Take back what is named; without `about` all of a target, without a topic each."""
+    known = [one for one in await deps.store.follows(actor.team, target=target) if one.target == target]
+    meant = [one for one in known if about in (None, one.about) and topic in (None, one.topic)]
+    if not meant:
+        raise RefusedError("Nothing like that is followed here. `/jobs follow` lists what is.")
+    await deps.store.unfollow([one.id for one in meant])
+    await deps.store.draw_homes(deps.now())
+    deps.nudge("deliver")
+    return Say(text="No longer: " + "; ".join(say_follow(one) for one in meant) + ".")
+
+
+async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
+    """Take one wish back, or one mute: a person's own, what they asked for, or one of the channel in which they are."""
+    wishes = await wishes_of(deps, actor, place)
+    if id_ in {mute.id for mute in wishes.habits.mutes}:
+        return await _unmute(deps, actor, lambda mute: mute.id == id_)
+    meant = [one for one in wishes.follows if one.id == id_]
+    if not meant:
+        raise RefusedError("That is not there any more, so nothing was changed.")
+    return await unfollow(deps, actor, meant[0].target, meant[0].about, meant[0].topic)
+
+
+async def wishes_of(deps: Deps, actor: Actor, place: str = "") -> Wishes:
+    """All that somebody wished for; with a `place`, what that channel follows instead of what they asked for in any."""
+    follows = await deps.store.follows(actor.team, target=actor.user, by="" if place else actor.user)
+    follows += await deps.store.follows(actor.team, target=place) if place else []
+    habits = (await deps.store.habits([actor.user])).get(actor.user, Habits(user=actor.user))
+    person = await deps.store.person(actor.user)
+    return Wishes(follows=tuple(follows), habits=habits.at_work(deps.now()), zone=person.zone if person else "")
+
+
+# -- muting -----------------------------------------------------------------------------------------------------------
+
+
+async def mute(
+    deps: Deps, actor: Actor, *, job_id: str = "", about: About = EVERYTHING, lasts: timedelta = MUTED_FOR
+) -> Say:
+    """Nobody calls this person about that for a while."""
+    if job_id:
+        await _require(deps, actor, job_id)
+    habits = await _habits(deps, actor)
+    now = deps.now()
+    added = Mute(id=deps.new_id(), since=now, until=now + lasts, job_id=job_id, about=about)
+    others = [one for one in habits.mutes if (one.job_id, one.about) != (job_id, about)]
+    if len(others) >= MOST_MUTES:
+        raise RefusedError(f"{MOST_MUTES} mutes are the most that can hold at once, so nothing was added.")
+    await _keep(deps, replace(habits, mutes=(*others, added)))
+    until = f"<!date^{int(added.until.timestamp())}^{{date_short_pretty}} {{time}}|{added.until:%Y-%m-%d %H:%M} UTC>"
+    return Say(text=f"Until {until} you are not called about {say_muted(added)}: {_BY_NAME}")
+
+
+_BY_NAME = "ends and questions give your name instead of a mention, and nothing of it comes in your direct message."
+
+
+async def unmute(deps: Deps, actor: Actor, *, job_id: str = "", about: About | None = None) -> Say:
+    """Take mutes back: that of a job, those of what is named, or all."""
+    if job_id:
+        return await _unmute(deps, actor, lambda one: one.job_id == job_id)
+    return await _unmute(deps, actor, lambda one: about is None or (not one.job_id and one.about == about))
+
+
+async def _unmute(deps: Deps, actor: Actor, is_meant: Callable[[Mute], bool]) -> Say:
+    habits = await _habits(deps, actor)
+    meant = [one for one in habits.mutes if is_meant(one)]
+    if not meant:
+        raise RefusedError("Nothing like that is muted. `/jobs follow` lists what is.")
+    await _keep(deps, replace(habits, mutes=tuple(one for one in habits.mutes if one not in meant)))
+    return Say(text=f"You are called again about {' and '.join(say_muted(one) for one in meant)}.")
+
+
+async def _require(deps: Deps, actor: Actor, job_id: str) -> None:
+    job = await deps.store.job(job_id)
+    if job is None or job.request.actor.team != actor.team:
+        raise RefusedError(f"There is no training {code(job_id)} here. `/jobs` lists them.")
+
+
+# -- quiet hours ------------------------------------------------------------------------------------------------------
+
+
+async def keep_quiet(deps: Deps, actor: Actor, quiet: Quiet | None) -> Say:
+    """Set the hours in which this person is not called, or take them back."""
+    await _keep(deps, replace(await _habits(deps, actor), quiet=quiet))
+    deps.nudge("digest")
+    if quiet is None:
+        return Say(text="You have no quiet hours any more. What was held comes now, in one message.")
+    person = await deps.store.person(actor.user)
+    when = say_quiet(quiet, person.zone if person else "")
+    return Say(text=f"Quiet hours: {when}. What comes in them is told afterwards, in one message.")
+
+
+async def _habits(deps: Deps, actor: Actor) -> Habits:
+    found = await deps.store.habits([actor.user])
+    return found.get(actor.user, Habits(user=actor.user)).at_work(deps.now())
+
+
+async def _keep(deps: Deps, habits: Habits) -> None:
+    await deps.store.keep_habits(habits)
+    await deps.store.draw_homes(deps.now())
+    deps.nudge("deliver")

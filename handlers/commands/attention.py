@@ -1,0 +1,242 @@
+"""`/jobs follow …`, `unfollow`, `mute`, `unmute`, `quiet`: who is told what, and when nobody is called."""
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import time, timedelta
+from difflib import get_close_matches
+
+from bot.domain.attention import About, Topic
+from bot.domain.changes import Say
+from bot.domain.policy import Quiet
+from bot.errors import UsageError
+from bot.ports import Deps
+from bot.usecases import following
+from handlers.grammar import Word, duration, given_twice, is_job_id, nearest, shown
+from handlers.payloads import CommandPayload
+from handlers.views import wishes
+from handlers.views.blocks import Message
+
+FOLLOW = "`/jobs follow PROVIDER [MODEL] [all|ends|failures|approvals] [here|me]`"
+UNFOLLOW = "`/jobs unfollow PROVIDER|all [MODEL] [all|ends|failures|approvals] [here|me]`"
+MUTE = "`/jobs mute JOB|PROVIDER|all [MODEL] [for=8h]`"
+UNMUTE = "`/jobs unmute [JOB|PROVIDER|all] [MODEL]`"
+QUIET = "`/jobs quiet 22:00-07:00 [sat,sun]`, or `/jobs quiet off`"
+
+LONGEST_MUTE = timedelta(days=366)
+MOST_PATTERN = 200
+EACH = "all"
+"""Stands for every service."""
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = re.compile(r"([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?[-–—]([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?")
+_PLACES = ("here", "me")
+_CLOSE = 0.75
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """What the words after a verb name. `topic` and `is_here` are None where nothing was said."""
+
+    about: About
+    topic: Topic | None = None
+    is_here: bool | None = None
+
+
+async def answer(deps: Deps, payload: CommandPayload, verb: str, words: Sequence[Word]) -> Say | Message:
+    """What one of VERBS answers. Raises UsageError."""
+    return await VERBS[verb](deps, payload, words)
+
+
+async def _follow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say | Message:
+    if not words:
+        place = payload.channel_id if is_channel(payload.channel_id) else ""
+        return wishes.listed(await following.wishes_of(deps, payload.actor, place))
+    meant = read_meant(words, _names(deps), FOLLOW)
+    target = _target(payload, meant.is_here)
+    return await following.follow(deps, payload.actor, target, meant.about, meant.topic or Topic.ENDS)
+
+
+async def _unfollow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
+    if not words:
+        raise UsageError(f"What is no longer to be told? It goes: {UNFOLLOW}.")
+    meant = read_meant(words, _names(deps), UNFOLLOW)
+    is_everything = meant.about == About()
+    target = _target(payload, meant.is_here)
+    return await following.unfollow(deps, payload.actor, target, None if is_everything else meant.about, meant.topic)
+
+
+async def _mute(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
+    rest, lasts = take_lasting(words)
+    if not rest:
+        raise UsageError(f"What is to be muted? It goes: {MUTE}.")
+    job_id, about = read_muted(rest, _names(deps), MUTE)
+    return await following.mute(deps, payload.actor, job_id=job_id, about=about, lasts=lasts)
+
+
+async def _unmute(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
+    if not words:
+        return await following.unmute(deps, payload.actor)
+    job_id, about = read_muted(words, _names(deps), UNMUTE)
+    return await following.unmute(deps, payload.actor, job_id=job_id, about=None if about == About() else about)
+
+
+async def _quiet(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
+    is_off = [word.whole().casefold() for word in words] == ["off"]
+    return await following.keep_quiet(deps, payload.actor, None if is_off else read_quiet(words))
+
+
+VERBS: Mapping[str, Callable[[Deps, CommandPayload, Sequence[Word]], Awaitable[Say | Message]]] = {
+    "follow": _follow,
+    "unfollow": _unfollow,
+    "mute": _mute,
+    "unmute": _unmute,
+    "quiet": _quiet,
+}
+
+
+def _names(deps: Deps) -> list[str]:
+    return [*deps.providers.configured(), *deps.providers.missing()]
+
+
+def is_channel(place: str) -> bool:
+    """Is it a channel, public or private, rather than a direct message?"""
+    return place.startswith(("C", "G"))
+
+
+def _target(payload: CommandPayload, is_here: bool | None) -> str:
+    """A member who types in a channel may have it told there; the usual is the own direct message."""
+    if not is_here:
+        return payload.user_id
+    if not is_channel(payload.channel_id):
+        raise UsageError("`here` is a direct message: leave it out, or type this in a channel.", word="here")
+    return payload.channel_id
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_meant(words: Sequence[Word], providers: Collection[str], usage: str) -> Meant:
+    """PROVIDER [MODEL] [TOPIC] [here|me]. Raises UsageError that names the word and the nearest right one."""
+    topics = {topic.value: topic for topic in Topic}
+    found: dict[str, str] = {"provider": _provider(words[0], providers, usage)}
+    for word in words[1:]:
+        name, text = _kind(word, topics)
+        if name in found:
+            raise given_twice(name) if word.name else _one_too_many(word, usage)
+        found[name] = text
+    topic, place = found.get("topic"), found.get("place")
+    about = About(provider=found["provider"], model=found.get("model", ""))
+    return Meant(about=about, topic=topics[topic] if topic else None, is_here=place == "here" if place else None)
+
+
+def _kind(word: Word, topics: Collection[str]) -> tuple[str, str]:
+    key = word.text.casefold()
+    if word.name:
+        if word.name != "model":
+            raise UsageError(f"`{shown(word.name)}=` is not known here: `model=` is.", word=word.name)
+        return "model", read_pattern(word.text)
+    if key in topics:
+        return "topic", key
+    if key in _PLACES:
+        return "place", key
+    near = get_close_matches(key, [*topics, *_PLACES], n=1, cutoff=_CLOSE)
+    if near:
+        typed = shown(word.text)
+        sentence = f"`{typed}` is nearly a word of this command; a model of that name is `model={typed}`."
+        raise UsageError(sentence, word=word.text, suggestion=near[0])
+    return "model", read_pattern(word.text)
+
+
+def _one_too_many(word: Word, usage: str) -> UsageError:
+    return UsageError(f"`{shown(word.text)}` is one word too many. It goes: {usage}.", word=word.text)
+
+
+def read_pattern(text: str) -> str:
+    """A pattern for models. Raises UsageError."""
+    if not text.strip() or len(text) > MOST_PATTERN:
+        raise UsageError(f"A model's name has 1 to {MOST_PATTERN} characters.", word=text)
+    return text.strip()
+
+
+def _provider(word: Word, providers: Collection[str], usage: str) -> str:
+    key = word.whole().casefold()
+    if key == EACH:
+        return ""
+    if key in providers:
+        return key
+    raise UsageError(
+        f"`{shown(word.whole())}` is no service here. It goes: {usage}.",
+        word=word.whole(),
+        suggestion=nearest(key, [*providers, EACH]),
+    )
+
+
+def take_lasting(words: Sequence[Word]) -> tuple[list[Word], timedelta]:
+    """The words besides `for=8h`, and how long that is. Raises UsageError."""
+    said = [word for word in words if word.name == "for"]
+    if len(said) > 1:
+        raise given_twice("for")
+    lasts = duration(said[0].text, "for") if said else following.MUTED_FOR
+    if not timedelta() < lasts <= LONGEST_MUTE:
+        raise UsageError(f"`for={shown(said[0].text)}` is not between an hour and a year.", word=said[0].text)
+    return [word for word in words if word.name != "for"], lasts
+
+
+def read_muted(words: Sequence[Word], providers: Collection[str], usage: str) -> tuple[str, About]:
+    """A job's id, or which trainings. Raises UsageError."""
+    first = words[0].whole().casefold()
+    if is_job_id(first):
+        if len(words) > 1:
+            raise _one_too_many(words[1], usage)
+        return first, About()
+    provider = _provider(words[0], providers, usage)
+    if len(words) > 2:
+        raise _one_too_many(words[2], usage)
+    model = read_pattern(words[1].text if words[1].name == "model" else words[1].whole()) if len(words) > 1 else ""
+    return "", About(provider=provider, model=model)
+
+
+def read_quiet(words: Sequence[Word]) -> Quiet:
+    """`22:00-07:00`, days that are quiet as a whole, or both. Raises UsageError."""
+    hours: list[Quiet] = []
+    days: set[int] = set()
+    for word in words:
+        found = _HOURS.fullmatch(word.whole())
+        if found and not hours:
+            begins, ends = _clock(found.group(1), found.group(2)), _clock(found.group(3), found.group(4))
+            hours.append(Quiet(begins=begins, ends=ends))
+        else:
+            days |= _days(word)
+    return as_quiet(hours[0] if hours else None, days)
+
+
+def as_quiet(hours: Quiet | None, days: Collection[int]) -> Quiet:
+    """Hours and whole days together. Raises UsageError where that is never, or always."""
+    if hours is not None and hours.begins == hours.ends:
+        raise UsageError("These hours end when they begin.")
+    if len(days) == len(DAYS):
+        raise UsageError(
+            "Every day would be quiet, so nothing would ever be told: `/jobs mute all` does that for a while."
+        )
+    if hours is None and not days:
+        raise UsageError(f"When is it to be quiet? It goes: {QUIET}.")
+    midnight = time(0)
+    return Quiet(
+        begins=hours.begins if hours else midnight, ends=hours.ends if hours else midnight, days=tuple(sorted(days))
+    )
+
+
+def _clock(hour: str, minute: str | None) -> time:
+    return time(int(hour), int(minute or 0))
+
+
+def _days(word: Word) -> set[int]:
+    named = [day.strip()[:3] if len(day.strip()) > 3 else day.strip() for day in word.text.casefold().split(",")]
+    wrong = next((day for day in named if day not in DAYS), None)
+    if wrong is not None or word.name not in ("", "days"):
+        raise UsageError(
+            f"`{shown(word.whole())}` is neither hours nor days. It goes: {QUIET}.",
+            word=word.whole(),
+            suggestion=nearest(wrong or "", DAYS) if len(named) == 1 else "",
+        )
+    return {DAYS.index(day) for day in named}
