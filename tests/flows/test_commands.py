@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
@@ -121,7 +120,8 @@ def turns(page: Ephemeral) -> list[str]:
 
 
 def models(page: Ephemeral) -> list[str]:
-    return re.findall(r"\*(?:sestek|deepopinion)\* `([^`]+)`", "\n".join(shown(page).split("\n")[1:]))
+    [rows] = [block["rows"][1:] for block in page.blocks or () if block["type"] == "table"] or [[]]
+    return [row[2]["text"] for row in rows]
 
 
 # -- asking the services ----------------------------------------------------------------------------------------------

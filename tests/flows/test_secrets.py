@@ -76,8 +76,9 @@ async def live_through_everything(here: Lab) -> None:
         prompt = await here.asked(SWITCH, f"`{model}`")
         if who == "chie":
             await here.reject(prompt, who, "not yet")
+            # The move may be read before the state is: the card is complete once it has the button.
             card = await here.world.slack.wait_for_message(
-                "C0TRAIN001", lambda one: "*rejected*" in str(one.blocks) and not one.thread_ts, timeout=30
+                "C0TRAIN001", lambda one: "Offer again" in str(one.blocks) and not one.thread_ts, timeout=30
             )
             await here.press(card, "Offer again", "ada")
             prompt = await here.asked(SWITCH, f"`{model}`", after=prompt)
