@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot import health_page
+from bot.domain.pace import Allowance
 from bot.files import DataFolder
 from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
 from bot.identity import SLACK_FAILURES, Acquaintance
@@ -220,6 +221,7 @@ def limits_of(settings: Settings) -> Limits:
             living=settings.limits.living_per_person,
             commands=settings.limits.commands_per_minute,
         ),
+        edits=Allowance(per_minute=settings.slack.edits_per_minute),
     )
 
 

@@ -17,7 +17,7 @@ from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
-from bot.domain.pace import Pace
+from bot.domain.pace import Allowance, Pace
 from bot.domain.people import Person
 from bot.domain.policy import Act, Policy
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
@@ -431,8 +431,13 @@ class Store(Protocol):
 
     async def tell(self, notices: Sequence[Notice]) -> None: ...
 
-    async def take_notices(self, now: datetime, limit: int) -> list[Notice]:
-        """Due notices, at most one a lane, oldest first. From now on each counts as possibly sent."""
+    async def take_notices(self, now: datetime, limit: int, edits: Allowance | None = None) -> list[Notice]:
+        """Due notices. From now on each counts as possibly sent.
+
+        Of what is posted the next one of each lane: ends and questions first, then the oldest. Then edits, which hold
+        up nothing that is posted: one a message, no more than `edits` leaves, those of questions first, then those of
+        trainings that have ended or are offered, then those that wait longest.
+        """
 
     async def notice(self, key: str) -> Notice | None: ...
 
@@ -447,7 +452,8 @@ class Store(Protocol):
     async def ask_export(self, notice: Notice, actor: Actor, *, caps: Caps = Caps()) -> bool:
         """Keep the wish for an export; False, and nothing is kept, where the person sent too many commands."""
 
-    async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None: ...
+    async def put_back(self, notice: Notice, *, try_at: datetime, in_doubt: bool, error: str) -> None:
+        """To be tried again. After an edit no other edit is taken before that time either."""
 
     async def hold(self, notice: Notice, error: str, told: Notice | None) -> None:
         """The conversation does not take it: keep it, with all that follows in its lane, until `release`."""
@@ -641,6 +647,10 @@ class Providers(Protocol):
         """Those without credentials, with the sentence that says so."""
 
 
+EDITS = Allowance(per_minute=50)
+"""Slack's own figure for chat.update, for each workspace (https://docs.slack.dev/apis/web-api/rate-limits, tier 3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Times after which something is done, and how much one person may ask. Each has a setting."""
@@ -658,6 +668,7 @@ class Limits:
     download: timedelta = timedelta(minutes=10)
     offers: timedelta = timedelta(seconds=4)
     caps: Caps = Caps()
+    edits: Allowance = EDITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

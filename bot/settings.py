@@ -140,6 +140,7 @@ class SlackSettings(Section):
     api_url: Annotated[str, AfterValidator(_check_api_url)] = "https://slack.com/api/"
     alarm_channel: str | None = Field(default=None, pattern=r"^[CGD][A-Z0-9]{2,}$")
     posts_per_second: Positive = 1
+    edits_per_minute: int = Field(default=50, ge=2)
     sockets: int = Field(default=2, ge=1, le=10)
     silence_seconds: Positive = 30
     teams: Annotated[Names, AfterValidator(_check_teams)] = ()

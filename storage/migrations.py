@@ -91,6 +91,13 @@ def m010_attention(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m011_pace_of_edits(db: Database) -> None:
+    """When messages were edited last, so that a restart is no reason for a burst."""
+    times = "spent_until INTEGER NOT NULL, paused_until INTEGER NOT NULL"
+    db.execute(f"CREATE TABLE paces (name TEXT PRIMARY KEY, {times})")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

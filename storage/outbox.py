@@ -6,13 +6,21 @@ from typing import Any
 from sqlite_utils import Database
 
 from bot.domain.changes import OVERTAKEN, Notice, NoticeKind
+from bot.domain.jobs import ENDS, JobState
+from bot.domain.pace import Allowance
 from bot.ports import Undelivered
-from storage import homes
-from storage.rows import dump_json, notice_row, readable, to_ms, to_notice, to_undelivered
-from storage.statements import first, insert, rows, update
+from storage import homes, paces
+from storage.rows import Row, dump_json, notice_row, readable, to_ms, to_notice, to_undelivered
+from storage.statements import first, insert, listed, rows, update
 
 TAKEN_FOR = timedelta(minutes=5)
 """A notice that was taken so long ago met something unforeseen: it is taken again, and looked up first."""
+
+_FIRST = (NoticeKind.END, NoticeKind.PROMPT, NoticeKind.REMINDER)
+"""What goes out before anything else."""
+
+_TO_SHOW_FIRST = ENDS | {JobState.OFFERED}
+"""States whose cards are edited before those of other states."""
 
 UNTAKEN = "state = 'pending' AND try_at <= :now AND (taken_at IS NULL OR taken_at <= :stale)"
 
@@ -56,23 +64,57 @@ def _will_be_drawn(db: Database, redraw: Notice) -> bool:
     return waiting is not None
 
 
-def take(db: Database, now: datetime, limit: int) -> list[Notice]:
-    """Take the oldest waiting notice of each lane, if it is due. The values are those before the taking."""
-    due = rows(
-        db,
-        f"""SELECT * FROM notices AS n WHERE {UNTAKEN}
-           AND NOT EXISTS (SELECT 1 FROM notices AS o
-                           WHERE o.lane = n.lane AND o.number < n.number AND o.state IN ('pending', 'held'))
-           ORDER BY number LIMIT :limit""",
-        {**times(now), "limit": limit},
-    )
-    for row in due:
+def is_due(db: Database, now: datetime, edits: Allowance | None) -> bool:
+    """Is anything waiting that may go? A look beforehand saves most ticks a commit."""
+    kinds = "1" if paces.left(db, now, edits) else "kind != 'redraw'"
+    return first(db, f"SELECT 1 FROM notices WHERE {UNTAKEN} AND {kinds} LIMIT 1", times(now)) is not None
+
+
+def take(db: Database, now: datetime, limit: int, edits: Allowance | None) -> list[Notice]:
+    """Take what is due, see `bot.ports.Store.take_notices`. The values are those before the taking."""
+    due = _posts(db, now, limit)
+    drawn = _edits(db, now, min(limit - len(due), paces.left(db, now, edits)))
+    paces.spend(db, now, edits, len(drawn))
+    for row in (*due, *drawn):
         db.execute(
             """UPDATE notices SET taken_at = :now, attempts = attempts + 1, in_doubt = 1,
                first_tried_at = COALESCE(first_tried_at, :now) WHERE id = :id""",
             {"now": to_ms(now), "id": row["id"]},
         )
-    return readable(to_notice, due)
+    return readable(to_notice, [*due, *drawn])
+
+
+_EARLIER = """SELECT 1 FROM notices AS o
+              WHERE o.lane = n.lane AND o.number < n.number AND o.state IN ('pending', 'held')"""
+
+
+def _posts(db: Database, now: datetime, limit: int) -> list[Row]:
+    """The next of each lane; an edit that waits for its turn holds nobody up."""
+    return rows(
+        db,
+        f"""SELECT * FROM notices AS n WHERE {UNTAKEN} AND kind != 'redraw'
+           AND NOT EXISTS ({_EARLIER} AND o.kind != 'redraw')
+           ORDER BY kind NOT IN ({listed(_FIRST)}), number LIMIT :limit""",
+        {**times(now), "limit": limit},
+    )
+
+
+def _target(row: str) -> str:
+    """The key of what is edited; a damaged row has none."""
+    return f"CASE WHEN json_valid({row}.body) THEN {row}.body ->> 'target' END"
+
+
+def _edits(db: Database, now: datetime, limit: int) -> list[Row]:
+    """Edits of what stands there, at most one of each message, once everything has gone that was told before."""
+    return rows(
+        db,
+        f"""SELECT * FROM notices AS n WHERE {UNTAKEN} AND kind = 'redraw'
+           AND NOT EXISTS ({_EARLIER} AND (o.kind != 'redraw' OR {_target("o")} = {_target("n")}))
+           ORDER BY (SELECT kind FROM notices AS t WHERE t.key = {_target("n")}) IS NOT 'prompt',
+                    (SELECT jobs.state FROM jobs WHERE jobs.id = n.job_id) NOT IN ({listed(_TO_SHOW_FIRST)}), number
+           LIMIT :limit""",
+        {**times(now), "limit": limit},
+    )
 
 
 def find(db: Database, key: str) -> Notice | None:
@@ -98,6 +140,8 @@ def keep_body(db: Database, notice: Notice) -> None:
 def put_back(db: Database, notice: Notice, try_at: datetime, *, in_doubt: bool, error: str) -> None:
     row = {"taken_at": None, "try_at": to_ms(try_at), "in_doubt": int(in_doubt), "error": error}
     update(db, "notices", row, "id = :id", id=notice.id)
+    if notice.kind is NoticeKind.REDRAW:
+        paces.pause(db, try_at)
 
 
 def hold(db: Database, notice: Notice, error: str) -> None:

@@ -16,6 +16,7 @@ from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState, Transition
+from bot.domain.pace import Allowance
 from bot.domain.people import Person
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
@@ -344,11 +345,10 @@ class SqliteStore:
     async def tell(self, notices: Sequence[Notice]) -> None:
         await self._write(lambda db: _add_all(db, notices))
 
-    async def take_notices(self, now: datetime, limit: int) -> list[Notice]:
-        sql = f"SELECT 1 FROM notices WHERE {outbox.UNTAKEN} LIMIT 1"
-        if not await self._read(lambda db: first(db, sql, outbox.times(now))):
+    async def take_notices(self, now: datetime, limit: int, edits: Allowance | None = None) -> list[Notice]:
+        if not await self._read(lambda db: outbox.is_due(db, now, edits)):
             return []
-        return await self._write(lambda db: outbox.take(db, now, limit))
+        return await self._write(lambda db: outbox.take(db, now, limit, edits))
 
     async def notice(self, key: str) -> Notice | None:
         return await self._read(lambda db: outbox.find(db, key))

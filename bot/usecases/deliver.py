@@ -47,7 +47,7 @@ _ALARM_AFTER = 3
 
 async def deliver_due(deps: Deps) -> None:
     """Tick: send what is waiting, one message a job at a time."""
-    taken = await deps.store.take_notices(deps.now(), AT_ONCE)
+    taken = await deps.store.take_notices(deps.now(), AT_ONCE, deps.limits.edits)
     for notice in taken:
         deps.spawn(f"notice:{notice.id}", deliver(deps, notice))
 

@@ -17,6 +17,7 @@ from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import OVERTAKEN, Amendment, Notice, NoticeKind
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.pace import Allowance
 from bot.domain.people import Person
 from bot.domain.policy import Quiet
 from bot.domain.requests import Actor, Payload, Plan
@@ -882,6 +883,119 @@ class Redraws:
         assert await taken(store) == ["r1"]
 
 
+FIFTY = Allowance(per_minute=50)
+
+
+async def edited(store: Store, when: datetime = NOW, *, limit: int = 100) -> list[str]:
+    """What is taken where Slack takes fifty edits a minute; each is sent, and its key told."""
+    found = await store.take_notices(when, limit, FIFTY)
+    for notice in found:
+        await store.sent(notice, ts="", channel="")
+    return keys(found)
+
+
+async def many_cards(store: Store, count: int, state: JobState = JobState.RUNNING) -> None:
+    """So many living trainings, the card of each of which is to be drawn again."""
+    for number in range(count):
+        id_ = f"{state}{number:03}"
+        card = a_notice(f"{id_}:card", id_, NoticeKind.CARD, job_id=id_)
+        await keep(store, a_job(id_, state), card)
+    await edited(store, limit=1000)
+    await told(store, *(card_edit(f"{state}{number:03}") for number in range(count)))
+
+
+def card_edit(job_id: str, mark: str = "r") -> Notice:
+    return a_redraw(f"{mark} {job_id}", f"{job_id}:card", job_id, job_id=job_id)
+
+
+class Pacing:
+    """Slack takes so many edits a minute of all cards together; nothing else waits for them."""
+
+    async def test_two_hundred_cards_are_edited_within_the_limit(self, store: Store) -> None:
+        """In no minute more than fifty, each within four minutes, and the one that waits longest first."""
+        await many_cards(store, 200)
+        gone: list[tuple[float, str]] = []
+        for second in range(0, 360, 2):
+            gone += [(second, key) for key in await edited(store, at(seconds=second))]
+        assert [key for _, key in gone] == [f"r running{number:03}" for number in range(200)]
+        times = [second for second, _ in gone]
+        assert max(sum(start <= one < start + 60 for one in times) for start in range(360)) <= 50
+        assert times[-1] <= 290
+
+    async def test_a_card_that_changes_again_while_it_waits_is_edited_once(self, store: Store) -> None:
+        """With the newest state; one that was edited just now stands behind all that wait."""
+        await many_cards(store, 30)
+        first = await edited(store)
+        assert len(first) == 10
+        await told(store, *(card_edit(f"running{number:03}", "again") for number in range(30)))
+        assert len(await edited(store, at(seconds=60))) == 10
+        rest = [key for second in range(90, 600, 15) for key in await edited(store, at(seconds=second))]
+        assert rest == [
+            *(f"r running{one:03}" for one in range(20, 30)),
+            *(f"again running{one:03}" for one in range(10)),
+        ]
+
+    async def test_ends_and_questions_wait_for_no_edit(self, store: Store) -> None:
+        """Not for those of other cards, and not for one of their own that came before; they go first of all."""
+        await many_cards(store, 30)
+        assert len(await edited(store)) == 10
+        id_ = "running029"
+        line, end, asked = (
+            a_notice(key, lane, kind, job_id=id_)
+            for key, lane, kind in (
+                ("line", "running028", NoticeKind.LINE),
+                ("end", id_, NoticeKind.END),
+                ("asked", "running027", NoticeKind.PROMPT),
+            )
+        )
+        await told(store, line, end, asked)
+        assert await edited(store) == ["end", "asked", "line"]
+
+    async def test_edits_that_people_wait_for_go_first(self, store: Store) -> None:
+        """A question that was decided loses its buttons, an end is shown; then the others have their turn."""
+        await many_cards(store, 20)
+        await edited(store)
+        await many_cards(store, 2, JobState.OFFERED)
+        await many_cards(store, 2, JobState.FAILED)
+        await told(store, a_notice("prompt:p1", "running019", NoticeKind.PROMPT, job_id="running019"))
+        assert await edited(store, at(seconds=1)) == ["prompt:p1"]
+        await told(store, a_redraw("closed", "prompt:p1", "running019", job_id="running019"))
+        assert await edited(store, at(seconds=9)) == [
+            "closed", "r offered000", "r offered001", "r failed000", "r failed001", "r running010",
+        ]  # fmt: skip
+
+    async def test_a_message_is_edited_once_at_a_time_and_after_what_was_told_before(self, store: Store) -> None:
+        """The later state last, and never into a message that does not stand there yet."""
+        await told(store, a_notice("line"), a_redraw("r1", "card"))
+        assert await taken(store) == ["line"]
+        assert await taken(store) == []
+        await store.sent(await stored(store, "line"), ts="1.1", channel=HERE)
+        edit = await take(store)
+        await told(store, a_redraw("r2", "card"), a_redraw("r3", "prompt:p1"), a_notice("later"))
+        assert await taken(store) == ["later", "r3"]
+        await store.sent(edit, ts="", channel="")
+        await store.sent(await stored(store, "later"), ts="1.2", channel=HERE)
+        assert await taken(store) == ["r2"]
+
+    async def test_after_a_refusal_no_card_is_edited_before_its_time(self, store: Store) -> None:
+        """Slack names the time for the method, not for the message."""
+        await many_cards(store, 12)
+        edits = await store.take_notices(NOW, 3, FIFTY)
+        for one in edits:
+            await store.put_back(one, try_at=at(seconds=30), in_doubt=False, error="Slack asks to wait.")
+        await told(store, a_notice("line", "elsewhere"))
+        assert await edited(store, at(seconds=29)) == ["line"]
+        assert (await edited(store, at(seconds=30)))[:4] == [f"r running00{number}" for number in range(4)]
+
+    async def test_the_pace_is_kept(self, stores: Pair) -> None:
+        """Whoever takes next goes on where the other stood, also after a restart."""
+        await many_cards(stores[0], 30)
+        assert len(await edited(stores[0])) == 10
+        await stores[1].resume(at(seconds=1))
+        assert await edited(stores[1], at(seconds=1)) == []
+        assert await edited(stores[1], at(seconds=3)) == ["r running010", "r running011"]
+
+
 class Held:
     """Where the bot may not post, messages wait until there is a place for them."""
 
@@ -1464,6 +1578,7 @@ class StoreContract(
     AtOnce,
     Outbox,
     Redraws,
+    Pacing,
     Held,
     Undelivered,
     Waiting,

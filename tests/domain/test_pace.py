@@ -1,12 +1,13 @@
-"""When to look again."""
+"""When to look again, and how many messages may be edited."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.pace import Pace, after_failure, next_look
+from bot.domain.pace import Allowance, Pace, after_failure, next_look
+from tests.contract.samples import NOW, at
 
 PACE = Pace(shortest=timedelta(seconds=15), longest=timedelta(minutes=5))
 
@@ -49,3 +50,34 @@ def test_every_wait_stays_within_its_bounds(one: timedelta, other: timedelta, ag
     assert pace.shortest <= next_look(pace, age) <= pace.longest
     assert pace.shortest <= after_failure(pace, failures) <= pace.longest * 4
     assert after_failure(pace, failures) <= after_failure(pace, failures + 1)
+
+
+@given(per_minute=st.integers(2, 200), waits=st.lists(st.integers(0, 90_000), max_size=200))
+@settings(max_examples=40, deadline=None)
+def test_no_minute_has_more_edits_than_allowed(per_minute: int, waits: list[int]) -> None:
+    """However often somebody asks, and whatever is taken at once: in no minute are there more."""
+    allowance, now = Allowance(per_minute=per_minute), NOW
+    kept, gone = NOW, list[datetime]()
+    for wait in waits:
+        now += timedelta(milliseconds=wait)
+        count = allowance.left(kept, now)
+        assert count >= 0
+        kept = allowance.spend(kept, now, count)
+        gone += [now] * count
+    assert all(later - one >= timedelta(minutes=1) for one, later in zip(gone, gone[per_minute:], strict=False))
+
+
+def test_a_few_edits_go_at_once_and_then_one_after_each_pause() -> None:
+    """Nobody waits while there is little to do; a long queue moves evenly."""
+    allowance = Allowance(per_minute=50)
+    assert (allowance.burst, allowance.pause) == (10, timedelta(seconds=1.5))
+    kept = allowance.spend(NOW, NOW, 10)
+    assert [allowance.left(kept, at(seconds=passed)) for passed in (0, 1.4, 1.5, 3, 15, 600)] == [0, 0, 1, 2, 10, 10]
+
+
+def test_a_clock_set_back_holds_edits_up_no_longer_than_a_burst_takes() -> None:
+    """What was kept may lie far in what is now the future."""
+    allowance = Allowance(per_minute=50)
+    assert allowance.left(at(days=30), NOW) == 0
+    kept = allowance.spend(at(days=30), NOW, 0)
+    assert allowance.left(kept, at(seconds=15)) == 10
