@@ -247,7 +247,7 @@ def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
     calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "digest": 5.0, "audit": 5.0, POLICY: 2.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
-    return {name: max(tick, calm.get(name, tick)) if tick >= 1 else tick for name in (*TICKS, POLICY)}
+    return {name: max(tick, calm.get(name, tick) * min(tick, 1.0)) for name in (*TICKS, POLICY)}
 
 
 def _sockets(settings: Settings, app: AsyncApp) -> Sockets | None:

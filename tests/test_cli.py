@@ -59,6 +59,7 @@ def test_a_database_of_an_earlier_version_is_a_sentence(tmp_path: Path) -> None:
         assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.proof
 def test_the_history_without_a_database_is_a_sentence(tmp_path: Path) -> None:
     """No traceback, and no empty database left behind by somebody who only looked."""
     for words in (("jobs",), ("status", "j234567")):
@@ -78,6 +79,7 @@ def test_running_without_tokens_names_every_one_that_lacks(tmp_path: Path) -> No
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.proof
 def test_the_manifest_and_its_twin_are_printed(tmp_path: Path) -> None:
     """The manifest is for Socket Mode, its twin sends everything to one https address."""
     assert "socket_mode_enabled: true" in switchyard(tmp_path, "manifest").stdout
@@ -96,6 +98,7 @@ def test_the_doctor_says_what_lacks_and_ends_badly(tmp_path: Path) -> None:
         assert part in ran.stdout
 
 
+@pytest.mark.proof
 def test_the_doctor_reads_the_policy_file(tmp_path: Path) -> None:
     """A mistake in it is told with its line, before a bot refuses to start because of it."""
     policy = tmp_path / "policy.toml"
@@ -125,6 +128,7 @@ async def test_the_shell_reads_beside_a_running_bot_and_a_second_bot_is_refused(
         assert f"process {os.getpid()}" in second.stderr
 
 
+@pytest.mark.proof
 async def test_the_history_is_exported_beside_a_running_bot(tmp_path: Path) -> None:
     """All that fits, whatever the limit of lists is: as CSV, as JSON lines, on the standard output; each on record."""
     async with lab(tmp_path) as here:

@@ -73,6 +73,7 @@ async def test_arrow_keys_choose_a_command_and_a_reserved_name_says_so(page: Pag
     await expect(composer(page)).to_have_value("/")
 
 
+@pytest.mark.proof
 async def test_what_was_sent_comes_back_with_arrow_up(page: Page, world: World) -> None:
     """Enter sends, Shift+Enter breaks the line, arrow up brings back the last lines."""
     await composer(page).press_sequentially("one")
@@ -138,6 +139,7 @@ async def test_a_file_in_a_thread_opens_for_members(page: Page, bot: CardBot) ->
     assert (reply.status, await reply.body()) == (200, b"a result")
 
 
+@pytest.mark.proof
 async def test_slash_commands_are_refused_in_threads(page: Page, bot: CardBot) -> None:
     """Slack supports no app's commands in threads, and says so there."""
     await bot.post_card("running")
@@ -167,6 +169,7 @@ async def test_a_button_with_a_question_is_pressed_only_after_yes(page: Page, bo
     await expect(the_card(page).get_by_role("button", name="Cancel")).not_to_have_attribute("aria-busy", "true")
 
 
+@pytest.mark.proof
 async def test_menus_of_a_card_send_the_chosen_option(page: Page, bot: CardBot) -> None:
     """A select and an overflow menu carry the option as the app wrote it."""
     await bot.post_card("running")
@@ -177,6 +180,7 @@ async def test_menus_of_a_card_send_the_chosen_option(page: Page, bot: CardBot) 
     assert [press["selected_option"]["value"] for press in bot.pressed] == ["60", "plan"]
 
 
+@pytest.mark.proof
 async def test_a_press_that_nobody_answers_says_so_on_the_card(page: Page, bot: CardBot, world: World) -> None:
     """Where the app is away, the person reads it beside the button and can press again."""
     await bot.post_card("running")
@@ -238,6 +242,7 @@ async def test_what_is_for_one_person_is_seen_by_nobody_else(page: Page, bot: Ca
     await expect(private).to_have_count(0)
 
 
+@pytest.mark.proof
 async def test_unread_channels_are_marked_for_each_person(page: Page, bot: CardBot) -> None:
     """A dot for news, a number where the person was named, nothing where he has looked."""
     sidebar = page.get_by_role("navigation")
@@ -252,6 +257,7 @@ async def test_unread_channels_are_marked_for_each_person(page: Page, bot: CardB
     await expect(sidebar.get_by_label("1 unread for you")).to_have_count(0)
 
 
+@pytest.mark.proof
 async def test_the_list_follows_the_newest_message_unless_somebody_reads_above(
     page: Page, bot: CardBot, world: World
 ) -> None:
@@ -296,6 +302,7 @@ async def test_what_happened_while_the_line_was_cut_is_caught_up(
     complaints.clear()
 
 
+@pytest.mark.proof
 async def test_the_app_is_brought_into_a_channel(page: Page, world: World, bot: CardBot) -> None:
     """Where the app is no member a banner says so; its button, and Slack's own /invite, bring it in."""
     await page.get_by_role("link", name="general").click()
@@ -310,6 +317,7 @@ async def test_the_app_is_brought_into_a_channel(page: Page, world: World, bot: 
     )
 
 
+@pytest.mark.proof
 async def test_the_direct_conversation_is_opened_on_demand(page: Page, bot: CardBot) -> None:
     """The app stands under the direct messages; pressing it opens a conversation that others do not see."""
     await page.get_by_role("navigation").get_by_role("button", name="switchyard").click()
@@ -321,6 +329,7 @@ async def test_the_direct_conversation_is_opened_on_demand(page: Page, bot: Card
     await expect(messages(page)).to_have_count(0)
 
 
+@pytest.mark.proof
 async def test_an_archived_channel_can_only_be_read(page: Page) -> None:
     """There is no message box where nobody can write."""
     await page.get_by_role("link", name="old-lab").click()

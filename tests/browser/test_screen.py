@@ -110,6 +110,7 @@ async def test_a_narrow_screen_has_drawers(open_page: OpenPage, world: World) ->
         await expect(page.get_by_role("main")).to_be_hidden()
 
 
+@pytest.mark.proof
 async def test_a_thread_and_the_services_take_turns_where_both_do_not_fit(open_page: OpenPage, world: World) -> None:
     """On a screen of 1100 pixels a thread hides the services, and the services' button brings them back."""
     async with card_bot(world.slack) as bot:
@@ -154,6 +155,7 @@ async def test_a_training_is_brought_to_its_end_from_the_panel(page: Page, world
     assert course.is_finished()
 
 
+@pytest.mark.proof
 async def test_the_panel_is_folded_away_and_stays_so(page: Page) -> None:
     """The choice outlives a reload."""
     panel = page.get_by_role("complementary", name="Services")
@@ -224,6 +226,7 @@ def linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
 
 
+@pytest.mark.proof
 async def test_people_are_switched_by_keyboard(page: Page) -> None:
     """The menu opens on the present person, arrows move, Enter chooses; then the message box has the focus."""
     await page.get_by_role("button", name="Switch person").press("Enter")

@@ -55,6 +55,7 @@ async def test_a_training_is_typed_and_its_card_moves_to_its_end(bot: Lab, open_
     await expect(messages(page).filter(has_text="@Ada Yılmaz").filter(has_text="live").last).to_be_visible()
 
 
+@pytest.mark.proof
 async def test_a_status_is_asked_of_the_service_itself(bot: Lab, open_page: OpenPage) -> None:
     """`/status aitems …` tells the service's own word to the one who asked, and offers to watch."""
     page = await open_page("ada", place=CHANNEL)

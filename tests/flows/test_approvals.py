@@ -10,6 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from sandbox.slack.workspace import Message
 from tests.flows.lab import BORA, CHIE, Lab, buttons_of, deeds_of, lab, shown, until
+from tests.short import short
 
 SWITCH = "May the trained model go live?"
 START = "May this training start?"
@@ -50,6 +51,7 @@ async def test_two_approvers_at_once_switch_once(tmp_path: Path) -> None:
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_yes_and_a_no_at_once_have_one_outcome(tmp_path: Path) -> None:
     """An approval and a rejection that arrive together: one holds, and the other's author is told so."""
     async with lab(tmp_path) as here:
@@ -83,6 +85,7 @@ async def test_a_double_click_is_one_answer(tmp_path: Path) -> None:
         assert sum("approved, applying the switch" in line for line in here.thread()) == 1
 
 
+@pytest.mark.proof
 async def test_switches_of_one_model_go_one_at_a_time(tmp_path: Path) -> None:
     """A second approved switch of a model is sent only after the first is through, or nobody could tell which is on."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -132,6 +135,7 @@ async def test_a_rejection_has_a_reason_that_everybody_reads(tmp_path: Path) -> 
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_rejection_without_a_reason_is_none(tmp_path: Path) -> None:
     """Blanks are no reason: the form says so, and the prompt stays open."""
     async with lab(tmp_path) as here:
@@ -144,6 +148,7 @@ async def test_a_rejection_without_a_reason_is_none(tmp_path: Path) -> None:
         assert buttons_of(await here.prompt()) == buttons_of(prompt)
 
 
+@pytest.mark.proof
 async def test_an_outdated_trigger_brings_a_fresh_button(tmp_path: Path) -> None:
     """Where Slack opens no form any more, whoever pressed gets a button with a fresh trigger, and can go on."""
     async with lab(tmp_path) as here:
@@ -208,6 +213,7 @@ async def test_a_click_waits_while_the_group_is_read(tmp_path: Path) -> None:
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_rejection_waits_while_the_group_is_read(tmp_path: Path) -> None:
     """The form is answered at once; the rejection is kept with its reason, and counts after the read."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS=f'["{GROUP}"]') as here:
@@ -225,6 +231,7 @@ async def test_a_rejection_waits_while_the_group_is_read(tmp_path: Path) -> None
         assert here.switches() == 0
 
 
+@pytest.mark.proof
 async def test_a_kept_click_survives_a_restart(tmp_path: Path) -> None:
     """A click that waits for the group is on disk: the next process decides it."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS=f'["{GROUP}"]') as here:
@@ -275,6 +282,7 @@ async def test_members_that_change_count_from_the_event_on(tmp_path: Path) -> No
         await here.reaches(JobState.LIVE)
 
 
+@pytest.mark.proof
 async def test_members_that_change_while_they_are_read_are_read_again(tmp_path: Path) -> None:
     """An answer that was on its way when the group changed is not taken for the new members."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS=f'["{GROUP}"]') as here:
@@ -335,7 +343,7 @@ GATED = {
 }
 
 
-@pytest.mark.parametrize("service", GATED)
+@pytest.mark.parametrize("service", short(GATED, "sestek"))
 async def test_a_gated_start_waits_for_a_yes(tmp_path: Path, service: str) -> None:
     """Where a start needs an approval, nothing at all is sent before it; one yes covers what follows by itself."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__START='["sestek", "aitems"]') as here:

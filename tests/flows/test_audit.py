@@ -123,6 +123,7 @@ async def test_a_rejection_stands_with_its_reason_and_each_refusal_with_its_sent
         assert verified(here).is_sound
 
 
+@pytest.mark.proof
 async def test_a_click_on_what_has_changed_is_recorded_as_refused(tmp_path: Path) -> None:
     """With both digests: what was pressed, and what would have been shown."""
     async with lab(tmp_path) as here:
@@ -164,6 +165,7 @@ async def test_no_row_holds_a_secret(tmp_path: Path) -> None:
 # -- taking out -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 async def test_exports_beside_a_running_bot_are_recorded(tmp_path: Path) -> None:
     """The bot holds the database; who takes data out leaves word, and the bot writes it down."""
     async with lab(tmp_path) as here:
@@ -185,6 +187,7 @@ async def test_exports_beside_a_running_bot_are_recorded(tmp_path: Path) -> None
         assert verified(here).is_sound
 
 
+@pytest.mark.proof
 async def test_each_line_of_an_export_can_be_verified_by_itself(tmp_path: Path) -> None:
     """As the page says: the hash is calculated from the line alone."""
 
@@ -264,6 +267,7 @@ async def test_anchors_are_posted_once_each_and_name_the_one_before(tmp_path: Pa
         assert second[0].endswith(f"the last one was {posted}.")
 
 
+@pytest.mark.proof
 async def test_many_rows_are_anchored_before_the_time_is_over(tmp_path: Path) -> None:
     """So that not too much is covered by nothing."""
     async with lab(tmp_path, SWITCHYARD_AUDIT__CHANNEL=ANCHORS, SWITCHYARD_AUDIT__ANCHOR_ROWS="3") as here:

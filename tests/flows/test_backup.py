@@ -168,6 +168,7 @@ async def test_a_training_that_started_since_is_not_started_again(tmp_path: Path
         assert here.starts() == 1
 
 
+@pytest.mark.proof
 async def test_a_start_under_way_is_found(tmp_path: Path) -> None:
     """What the backup knows to be starting has its claim, by which it is found without a question."""
     async with lab(tmp_path, training_seconds=1.0) as here:
@@ -183,6 +184,7 @@ async def test_a_start_under_way_is_found(tmp_path: Path) -> None:
         assert not any("Did this training start?" in shown(one) for one in here.cards())
 
 
+@pytest.mark.proof
 async def test_a_training_that_ended_since_is_looked_at_again(tmp_path: Path) -> None:
     """The backup says "training": the next look finds the end, and the card says it."""
     async with lab(tmp_path, training_seconds=1.0) as here:
@@ -220,6 +222,7 @@ async def test_a_switch_that_was_approved_since_is_not_sent_again(tmp_path: Path
         assert here.switches() == 2
 
 
+@pytest.mark.proof
 async def test_a_start_that_waited_for_a_yes_is_closed(tmp_path: Path) -> None:
     """It may have been approved and started since; who asked is told to look, and to type it again."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__START='["sestek"]') as here:

@@ -118,6 +118,7 @@ async def test_a_model_in_training_is_not_started_twice(tmp_path: Path) -> None:
         assert here.starts() == 1
 
 
+@pytest.mark.proof
 async def test_a_model_in_training_elsewhere_is_left_alone(tmp_path: Path) -> None:
     """What another Switchyard started is refused by the service; its words are told, its training goes on."""
     async with lab(tmp_path, training_seconds=60) as here:
@@ -163,6 +164,7 @@ async def test_somebody_else_may_not_cancel(tmp_path: Path) -> None:
         assert (await here.job()).state in AT_SERVICE
 
 
+@pytest.mark.proof
 async def test_the_requester_may_decide_where_that_is_configured(tmp_path: Path) -> None:
     """SWITCHYARD_APPROVALS__SELF lets an approver say yes to what he asked for himself."""
     async with lab(
@@ -175,6 +177,7 @@ async def test_the_requester_may_decide_where_that_is_configured(tmp_path: Path)
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_without_approvers_nobody_decides(tmp_path: Path) -> None:
     """An empty list of approvers approves nothing; the prompt and the answer name the key."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__APPROVERS="[]") as here:
@@ -202,6 +205,7 @@ async def test_a_prompt_of_other_approvers_is_asked_anew(tmp_path: Path) -> None
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_decided_prompt_takes_no_second_answer(tmp_path: Path) -> None:
     """A click on buttons that were still shown somewhere tells who decided, and does nothing."""
     async with lab(tmp_path) as here:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.jobs import AT_SERVICE, JobState
 from tests.flows.lab import Lab, deeds_of, lab, shown, with_button
+from tests.short import short
 
 TRAIN = "/train decthings mdl-sentiment st-2 epochs=u32:2"
 
@@ -47,6 +48,7 @@ async def test_two_presses_cancel_once(tmp_path: Path) -> None:
         assert "being cancelled already" in shown(await here.press(card, "Cancel", "ada"))
 
 
+@pytest.mark.proof
 async def test_a_training_that_ends_well_meanwhile_is_offered(tmp_path: Path) -> None:
     """The model's code may ignore a cancellation: a training that completes is trained, whatever was asked for."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -113,12 +115,15 @@ async def test_before_the_start_every_training_can_be_cancelled(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "/train sestek my-model en-US",
-        "/train deepopinion 1 reviews-2026",
-        "/train aitems svcmovies01 pop",
+    short(
+        [
+            "/train sestek my-model en-US",
+            "/train deepopinion 1 reviews-2026",
+            "/train aitems svcmovies01 pop",
+            "/train sony churn",
+        ],
         "/train sony churn",
-    ],
+    ),
 )
 async def test_no_button_promises_what_the_service_cannot(tmp_path: Path, line: str) -> None:
     """Four of the services document no way to cancel: their cards have no such button, and an old one says why."""

@@ -10,6 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from sandbox.slack.workspace import Ephemeral
 from tests.flows.lab import Lab, buttons_of, lab, shown
+from tests.short import short
 
 TRAIN = "/train sestek my-model en-US"
 DECTHINGS = "/train decthings mdl-sentiment st-2 epochs=u32:2"
@@ -201,7 +202,7 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("service", UNKNOWN)
+@pytest.mark.parametrize("service", short(UNKNOWN, "aitems"))
 async def test_a_service_that_knows_no_such_training_is_quoted(tmp_path: Path, service: str) -> None:
     """What nobody knows is said in the service's words, and there is nothing to watch."""
     words, said = UNKNOWN[service]
@@ -263,6 +264,7 @@ async def test_looking_at_sestek_is_a_deed(tmp_path: Path) -> None:
         await here.reaches(JobState.LIVE)
 
 
+@pytest.mark.proof
 async def test_looking_at_sestek_falls_under_the_rule_for_starts(tmp_path: Path) -> None:
     """Where a start needs an approval, only who may approve one may look at what a look would publish."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__START='["sestek"]') as here:
@@ -296,6 +298,7 @@ async def test_a_command_that_is_delivered_twice_makes_one_training(tmp_path: Pa
         assert here.starts() == 1
 
 
+@pytest.mark.proof
 async def test_the_same_wish_within_a_minute_starts_nothing_new(tmp_path: Path) -> None:
     """Typed again it is answered with the living job and [Start another], which starts one more, once."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -341,6 +344,7 @@ async def test_what_is_watched_where_the_bot_may_not_post_is_told(tmp_path: Path
         assert "*trained*" in shown(here.cards(here.person("ada").dm().id)[0])
 
 
+@pytest.mark.proof
 async def test_a_wish_of_somebody_else_or_later_is_a_new_one(tmp_path: Path) -> None:
     """Only the same person's equal wish of the last minute stands in the way, and only while its job lives."""
     async with lab(tmp_path) as here:

@@ -95,6 +95,7 @@ async def test_sony_old_and_new_stand_side_by_side(tmp_path: Path) -> None:
         assert "*Scores* none: Sony Easy Predictive Analytics gives no scores" in text
 
 
+@pytest.mark.proof
 async def test_all_who_approved_the_last_switch_are_named(tmp_path: Path) -> None:
     """Where several approvals were needed, the next approver reads all the names."""
     async with under(TWO, tmp_path) as here:
@@ -131,6 +132,7 @@ async def test_sestek_says_before_the_start_what_is_live(tmp_path: Path) -> None
         assert re.search(r"\*Labels\* \d+[:,] .+, as before", text)
 
 
+@pytest.mark.proof
 async def test_another_switch_in_between_makes_the_question_anew(tmp_path: Path) -> None:
     """What serves has changed since the prompt was shown: the click is refused, a fresh prompt shows the new state."""
     async with lab(tmp_path) as here:
@@ -148,6 +150,7 @@ async def test_another_switch_in_between_makes_the_question_anew(tmp_path: Path)
         assert here.switches() == 2
 
 
+@pytest.mark.proof
 async def test_a_prompt_stays_good_over_a_restart(tmp_path: Path) -> None:
     """The same store gives the same evidence: nothing that was shown has changed, so the click counts."""
     async with lab(tmp_path) as here:
@@ -181,6 +184,7 @@ async def test_the_live_line_says_which_version_serves_and_which_did(tmp_path: P
         assert "Seen serving: version 2.0.0, before it was 1.0.0; model id 201, before it was 101." in line
 
 
+@pytest.mark.proof
 async def test_decthings_says_which_state_is_active_and_which_was(tmp_path: Path) -> None:
     """The same for a state that was made the active one."""
     async with lab(tmp_path) as here:
@@ -189,6 +193,7 @@ async def test_decthings_says_which_state_is_active_and_which_was(tmp_path: Path
         assert re.search(r"Seen serving: state \S+, before it was \S+\.", line)
 
 
+@pytest.mark.proof
 async def test_applied_but_not_seen_names_the_version_that_is_still_shown(tmp_path: Path) -> None:
     """An hour after the switch the service still shows the former version: said with that version."""
     async with lab(tmp_path, training_seconds=0.3) as here:
@@ -231,6 +236,7 @@ async def test_one_click_trains_with_the_previous_data(tmp_path: Path) -> None:
         assert here.starts() == here.switches() == 3
 
 
+@pytest.mark.proof
 async def test_the_packed_file_goes_out_again_unchanged(tmp_path: Path) -> None:
     """Data and evaluation data were packed once; what is sent again is that package."""
     async with lab(tmp_path) as here:
@@ -261,6 +267,7 @@ async def test_many_presses_make_one_training(tmp_path: Path) -> None:
         assert here.starts() == 3
 
 
+@pytest.mark.proof
 async def test_a_repeated_delivery_makes_one_training(tmp_path: Path) -> None:
     """The same click over two sockets, or delivered again after its training has ended, is the same training."""
     async with lab(tmp_path) as here:
@@ -276,6 +283,7 @@ async def test_a_repeated_delivery_makes_one_training(tmp_path: Path) -> None:
         assert here.starts() == 3
 
 
+@pytest.mark.proof
 async def test_the_start_gate_holds_for_the_way_back(tmp_path: Path) -> None:
     """Where the policy wants a yes before a start, this start is no exception."""
     async with lab(tmp_path) as here:
@@ -307,6 +315,7 @@ async def test_without_the_data_there_is_no_button(tmp_path: Path) -> None:
         assert here.starts() == 3
 
 
+@pytest.mark.proof
 async def test_data_that_goes_between_prompt_and_click_makes_the_question_anew(tmp_path: Path) -> None:
     """The way back was a part of what was shown."""
     async with lab(tmp_path) as here:
@@ -320,6 +329,7 @@ async def test_data_that_goes_between_prompt_and_click_makes_the_question_anew(t
         assert "is not kept here any more" in shown(fresh)
 
 
+@pytest.mark.proof
 async def test_a_spoiled_copy_is_not_sent(tmp_path: Path) -> None:
     """What lies in the spool is read anew: bytes that are not those of then start nothing."""
     async with lab(tmp_path, data=later_data(tmp_path)) as here:
@@ -335,6 +345,7 @@ async def test_a_spoiled_copy_is_not_sent(tmp_path: Path) -> None:
         assert here.starts() == 2
 
 
+@pytest.mark.proof
 async def test_what_is_kept_is_the_data_of_what_served_before_this_switch(tmp_path: Path) -> None:
     """Each switch has its own way back: an older card leads further back than the newest."""
     async with lab(tmp_path, data=later_data(tmp_path)) as here:
@@ -351,6 +362,7 @@ async def test_what_is_kept_is_the_data_of_what_served_before_this_switch(tmp_pa
         assert here.starts() == 5
 
 
+@pytest.mark.proof
 async def test_the_first_switch_has_no_way_back(tmp_path: Path) -> None:
     """What served before it was not trained here: the card says so."""
     async with lab(tmp_path) as here:

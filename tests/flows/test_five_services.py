@@ -8,8 +8,10 @@ import pytest
 
 from bot.domain.jobs import JobState
 from tests.flows.lab import Mode, button, lab, shown
+from tests.short import short
 
 MODES = pytest.mark.parametrize("mode", ["socket", "http"])
+SOCKET_FIRST = pytest.mark.parametrize("mode", short(["socket", "http"], "socket"))
 
 
 @MODES
@@ -27,7 +29,7 @@ async def test_sestek_from_command_to_seen_serving(tmp_path: Path, mode: Mode) -
         assert job.plan.payload.name == "my-model.jsonl"
 
 
-@MODES
+@SOCKET_FIRST
 async def test_deepopinion_from_command_to_trained(tmp_path: Path, mode: Mode) -> None:
     """A model of a project is trained; there is no switch, so trained is the end."""
     async with lab(tmp_path, mode=mode) as here:
@@ -37,7 +39,7 @@ async def test_deepopinion_from_command_to_trained(tmp_path: Path, mode: Mode) -
         assert "<@U0ADA00001>" in here.thread()[-1]
 
 
-@MODES
+@SOCKET_FIRST
 async def test_decthings_is_activated_after_an_approval(tmp_path: Path, mode: Mode) -> None:
     """The new state is stored by the training and activated only by the approval; then it is seen to be active."""
     async with lab(tmp_path, mode=mode) as here:
@@ -53,7 +55,7 @@ async def test_decthings_is_activated_after_an_approval(tmp_path: Path, mode: Mo
         assert len(here.world.services.decthings.switches) == 1
 
 
-@MODES
+@SOCKET_FIRST
 async def test_aitems_trains_several_types_in_one_job(tmp_path: Path, mode: Mode) -> None:
     """One command, one POST, one card with a line per type; live once results are seen for all of them."""
     async with lab(tmp_path, mode=mode) as here:
@@ -64,7 +66,7 @@ async def test_aitems_trains_several_types_in_one_job(tmp_path: Path, mode: Mode
         assert "relatedItem" in shown(card)
 
 
-@MODES
+@SOCKET_FIRST
 async def test_sony_switch_is_approved_by_another_person_and_seen(tmp_path: Path, mode: Mode) -> None:
     """Retrained is not live: somebody else approves, the switch is sent once, and its effect is seen."""
     async with lab(tmp_path, mode=mode) as here:
@@ -113,6 +115,7 @@ async def test_sony_evaluates_with_a_file_of_its_own(tmp_path: Path) -> None:
         assert "churn-eval.csv, 120 rows" in shown(here.cards()[0])
 
 
+@pytest.mark.proof
 async def test_decthings_without_states_has_nothing_to_switch(tmp_path: Path) -> None:
     """Under the contract `versions` a finished training serves by itself: trained is the end, nothing is offered."""
     async with lab(tmp_path, SWITCHYARD_DECTHINGS__CONTRACT="versions") as here:
@@ -136,7 +139,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("name", short(FAILURES, "decthings", "sony"))
 async def test_a_failed_training_is_told_in_the_services_words(tmp_path: Path, name: str) -> None:
     """The end mentions the requester and says what the service says; nothing is offered, nothing is switched."""
     line, word = FAILURES[name]

@@ -13,6 +13,7 @@ from sandbox.slack import Outcome
 from sandbox.slack.views import OpenView
 from sandbox.slack.workspace import Ephemeral, Message
 from tests.flows.lab import CHANNEL, Lab, Mode, button, data_folder, lab, shown
+from tests.short import short
 
 PATIENCE = 30
 
@@ -100,7 +101,13 @@ STORIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(
-    ("provider", "mode"), [*((name, "socket") for name in STORIES), ("sestek", "http"), ("aitems", "http")]
+    ("provider", "mode"),
+    short(
+        [*((name, "socket") for name in STORIES), ("sestek", "http"), ("aitems", "http")],
+        ("decthings", "socket"),
+        ("sony", "socket"),
+        ("aitems", "http"),
+    ),
 )
 async def test_a_training_is_started_without_knowing_the_grammar(tmp_path: Path, provider: str, mode: Mode) -> None:
     """`/train` alone opens the form; a service, its fields, Start: the same training as by the command."""
@@ -295,13 +302,17 @@ async def press(here: Lab, message: Message | Ephemeral, label: str, who: str = 
 
 @pytest.mark.parametrize(
     ("line", "name"),
-    [
-        ('/train deepopinion 1 reviews-2026 language=en sessions=1,2 title="Der „neue“"', "deepopinion.name"),
+    short(
+        [
+            ('/train deepopinion 1 reviews-2026 language=en sessions=1,2 title="Der „neue“"', "deepopinion.name"),
+            ("/train decthings mdl-sentiment st-9 epochs=u32:2 train=dataset:ds-reviews/train", "decthings.name"),
+            ("/train sestek my-model en-US", ""),
+            ("/train aitems svcmovies01 pop,relatedItem hp.item_top_n=20000", ""),
+            ("/train sony churn data=churn.csv", ""),
+        ],
         ("/train decthings mdl-sentiment st-9 epochs=u32:2 train=dataset:ds-reviews/train", "decthings.name"),
         ("/train sestek my-model en-US", ""),
-        ("/train aitems svcmovies01 pop,relatedItem hp.item_top_n=20000", ""),
-        ("/train sony churn data=churn.csv", ""),
-    ],
+    ),
 )
 async def test_every_card_offers_again_and_the_command(tmp_path: Path, line: str, name: str) -> None:
     """[Again] is the form with the same wish, under the next free name; [Show as command] the line to paste."""

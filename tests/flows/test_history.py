@@ -19,8 +19,10 @@ from bot.domain.jobs import JobState
 from sandbox.slack.workspace import Ephemeral, Message
 from tests.flows.lab import BORA, CHANNEL, Lab, buttons_of, lab, shown, until
 from tests.flows.test_secrets import leaks, live_through_everything, secrets_of_services, secrets_of_slack
+from tests.short import short
 
 COMPLETE, UPLOAD_URL, INFO = "files.completeUploadExternal", "files.getUploadURLExternal", "files.info"
+LOST = [(fault, method) for fault in ("drop_request", "drop_reply") for method in (UPLOAD_URL, "upload", COMPLETE)]
 FAILS = "/train sestek {} en-US data=missing-text.jsonl"
 
 
@@ -135,6 +137,7 @@ async def test_a_story_tells_everything(tmp_path: Path) -> None:
             assert str(int(move.at.timestamp())) in story
 
 
+@pytest.mark.proof
 async def test_a_long_story_turns_its_pages(tmp_path: Path) -> None:
     """Offered, rejected and offered again many times over: how much more there is stands on a button."""
     async with lab(tmp_path) as here:
@@ -189,6 +192,7 @@ async def test_the_export_holds_all_that_fits_and_not_only_the_page(tmp_path: Pa
         assert "23 trainings, newest first, as CSV" in direct(here, "ada")[0].text
 
 
+@pytest.mark.proof
 async def test_both_forms_tell_who_decided_what(tmp_path: Path) -> None:
     """CSV: the last decision, and no cell that calculates. JSON lines: every move and every decision, word for word."""
     async with lab(tmp_path) as here:
@@ -216,7 +220,9 @@ async def test_both_forms_tell_who_decided_what(tmp_path: Path) -> None:
         assert all(not cell or cell == safe(cell) or re.fullmatch(r"-?[\d.]+", cell) for cell in row.values())
 
 
-@pytest.mark.parametrize("asked_in", ["a channel", "their direct message", "a direct message of two people"])
+@pytest.mark.parametrize(
+    "asked_in", short(["a channel", "their direct message", "a direct message of two people"], "a channel")
+)
 async def test_the_file_comes_into_the_askers_direct_message_alone(tmp_path: Path, asked_in: str) -> None:
     """What all of a team did is nothing for a channel: whoever asks gets it where only they and the bot are."""
     async with lab(tmp_path) as here:
@@ -259,8 +265,7 @@ async def test_an_export_is_on_record_before_it_leaves(tmp_path: Path) -> None:
         assert left(here) == []
 
 
-@pytest.mark.parametrize("method", [UPLOAD_URL, "upload", COMPLETE])
-@pytest.mark.parametrize("fault", ["drop_request", "drop_reply"])
+@pytest.mark.parametrize(("fault", "method"), short(LOST, ("drop_reply", COMPLETE)))
 async def test_a_lost_request_or_answer_at_any_step_exports_once(tmp_path: Path, method: str, fault: str) -> None:
     """Nobody sees the file before its completion; a completion of unclear fate is looked up, not repeated."""
     async with lab(tmp_path) as here:
@@ -295,6 +300,7 @@ async def test_an_export_survives_the_end_of_the_bot(tmp_path: Path) -> None:
         assert left(here) == []
 
 
+@pytest.mark.proof
 async def test_a_file_that_slack_forgot_is_made_of_what_lies_there(tmp_path: Path) -> None:
     """Uploaded, and no longer known when it is to be shown: it is sent anew, not written and not recorded anew."""
     async with lab(tmp_path) as here:

@@ -15,6 +15,7 @@ from bot.usecases.moves import first_change
 from sandbox.slack import blockkit
 from sandbox.slack.views import OpenView
 from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, PATIENCE, Lab, Mode, lab, until
+from tests.short import short
 
 SESTEK = "/train sestek my-model en-US"
 START: dict[str, Any] = {"SWITCHYARD_APPROVALS__START": '["sestek"]'}
@@ -84,7 +85,7 @@ async def press(world: Lab, view: OpenView, label: str, who: str) -> None:
     assert outcome.ok, outcome
 
 
-@pytest.mark.parametrize("mode", ["socket", "http"])
+@pytest.mark.parametrize("mode", short(["socket", "http"], "socket"))
 async def test_a_question_is_decided_on_the_tab(tmp_path: Path, mode: Mode) -> None:
     """It stands there for whom it waits, with the buttons of its message; a press is answered on the tab itself."""
     async with lab(tmp_path, mode=mode, **START) as world:
@@ -222,6 +223,7 @@ async def test_a_group_is_read_before_it_is_known_for_whom_a_question_waits(tmp_
         await world.job(lambda one: one.state is not JobState.PROPOSED)
 
 
+@pytest.mark.proof
 async def test_a_group_is_read_for_the_buttons_of_the_tab(tmp_path: Path) -> None:
     """No question is open, so nobody has its members read: whoever opens the tab has, and sees what one may press."""
     approvers: dict[str, Any] = {"SWITCHYARD_APPROVALS__APPROVERS": '["S0MLOPS001"]'}
@@ -249,6 +251,7 @@ async def test_another_policy_changes_what_waits_for_whom(tmp_path: Path) -> Non
         await home(world, "chie", lambda text: "Waiting for you (1)" in text)
 
 
+@pytest.mark.proof
 async def test_what_somebody_has_approved_waits_for_others(tmp_path: Path) -> None:
     """Of two approvals the first is counted; from then on it waits for whoever has not approved."""
     policy = tmp_path / "policy.toml"
@@ -262,6 +265,7 @@ async def test_what_somebody_has_approved_waits_for_others(tmp_path: Path) -> No
         await home(world, "chie", lambda text: f"1 of 2 approvals: <@{BORA}>" in text)
 
 
+@pytest.mark.proof
 async def test_who_asked_and_may_decide_can_withdraw_there(tmp_path: Path) -> None:
     """The question of an approver's own training has the third answer, for nobody but the one who asked."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__SELF="true", **START) as world:

@@ -15,6 +15,7 @@ from tests.flows.lab import ADA, BORA, CHANNEL, CHIE, DAN, Lab, Time, buttons_of
 from tests.flows.test_approvals import GROUP, SWITCH, members_are, offered
 from tests.flows.test_evidence import BACK, card_of, switched
 from tests.flows.test_policy import ALARMS, ASK_TO_CANCEL, CANCEL, TWO, running, thread_of, typed_reason, under
+from tests.short import short
 
 OWN = "somebody else has to decide"
 
@@ -123,7 +124,7 @@ async def test_only_whom_the_policy_lets_ask_has_the_former_data_trained(tmp_pat
 # -- what was shown ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("needed", [1, 3], ids=["fewer", "more"])
+@pytest.mark.parametrize("needed", short([1, 3], 1))
 async def test_a_vote_under_one_rule_is_none_under_another(tmp_path: Path, needed: int) -> None:
     """Between two votes the rule changes: nothing is switched, whichever number was reached."""
     async with under(TWO, tmp_path) as here:
@@ -195,6 +196,7 @@ async def test_a_question_belongs_to_who_asked_it(tmp_path: Path) -> None:
         assert (await here.job()).state in AT_SERVICE
 
 
+@pytest.mark.proof
 async def test_an_offer_is_made_again_once(tmp_path: Path) -> None:
     """Two press "Offer again" at the same moment: there is one question."""
     async with lab(tmp_path) as here:
@@ -212,6 +214,7 @@ async def test_an_offer_is_made_again_once(tmp_path: Path) -> None:
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_switch_under_way_cannot_be_cancelled(tmp_path: Path) -> None:
     """Between approval and effect there is no way back, and the answer says so."""
     async with lab(tmp_path) as here:
@@ -262,6 +265,7 @@ async def test_a_reason_that_nobody_can_see_is_none(tmp_path: Path) -> None:
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 async def test_a_week_without_the_bot_brings_one_reminder(tmp_path: Path) -> None:
     """What fell due while nothing ran is told once, and the pause begins anew."""
     rule = f'[[rule]]\nname = "patient"\napprove = ["{BORA}", "{CHIE}"]\nexpire = "30d"\n'
@@ -277,6 +281,7 @@ async def test_a_week_without_the_bot_brings_one_reminder(tmp_path: Path) -> Non
         assert len(thread_of(here, prompt)) == 1
 
 
+@pytest.mark.proof
 async def test_who_has_approved_is_not_reminded(tmp_path: Path) -> None:
     """Of two who have to approve, the one who has is left in peace, and the line says how many are still missing."""
     policy = f'[[rule]]\nname = "two"\napprove = ["{BORA}", "{CHIE}"]\napprovals = 2\nremind = "4h"\n'
@@ -291,6 +296,7 @@ async def test_who_has_approved_is_not_reminded(tmp_path: Path) -> None:
         assert "1 of 2 have approved" in shown(line)
 
 
+@pytest.mark.proof
 async def test_a_second_group_that_is_the_first_changes_nothing(tmp_path: Path) -> None:
     """Nobody comes in by it who may not decide already; the line calls them once more."""
     policy = f'[[rule]]\nname = "same"\napprove = ["{BORA}"]\nescalate_to = ["{BORA}"]\nescalate_after = "2h"\n'
@@ -308,7 +314,9 @@ async def test_a_second_group_that_is_the_first_changes_nothing(tmp_path: Path) 
 # -- the policy file --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["empty", "blank", "only defaults", "gone", "a folder", "huge", "binary"])
+@pytest.mark.parametrize(
+    "what", short(["empty", "blank", "only defaults", "gone", "a folder", "huge", "binary"], "empty", "gone")
+)
 async def test_a_file_that_is_no_policy_changes_nothing(tmp_path: Path, what: str) -> None:
     """Emptied by a full disk, deleted, replaced by what is no policy: the former rules stay, and the alarm says why."""
     path = tmp_path / "policy.toml"
@@ -329,6 +337,7 @@ async def test_a_file_that_is_no_policy_changes_nothing(tmp_path: Path, what: st
         assert here.bot.deps.policy.digest == before
 
 
+@pytest.mark.proof
 async def test_a_file_of_another_editor_is_the_same_policy(tmp_path: Path) -> None:
     """A byte order mark and lines that end as on Windows change no rule, and so no digest: open prompts stay good."""
     async with under(TWO, tmp_path) as here:
@@ -348,6 +357,7 @@ async def is_reminded(here: Lab) -> bool:
 # -- places -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 async def test_a_question_whose_channel_is_archived_later_raises_the_alarm(tmp_path: Path) -> None:
     """It was posted, and nobody can press in an archived channel: a reminder that finds no place is an alarm."""
     policy = f'[[rule]]\nname = "r"\napprove = ["{BORA}"]\nremind = "1h"\n'
@@ -363,6 +373,7 @@ async def test_a_question_whose_channel_is_archived_later_raises_the_alarm(tmp_p
         assert (await here.job()).id in alarm.text
 
 
+@pytest.mark.proof
 async def test_an_alarm_that_found_no_place_is_raised_again(tmp_path: Path) -> None:
     """The alarm channel was archived too: a day later, with another one configured, the question is told of there."""
     async with lab(tmp_path, SWITCHYARD_SLACK__ALARM_CHANNEL=ALARMS, training_seconds=600) as here:
@@ -405,6 +416,7 @@ async def test_an_alarm_channel_that_is_archived_stops_nothing(tmp_path: Path) -
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_a_vote_whose_drawing_was_lost_is_drawn_by_the_next_process(tmp_path: Path) -> None:
     """The vote and the order to draw it are one commit: whoever ends between both, the message shows it in the end."""
     async with under(TWO, tmp_path) as here:
@@ -435,7 +447,7 @@ class Stopped(Time):
         return self.moment
 
 
-@pytest.mark.parametrize(("early", "said"), [(1, "Thank you: approved"), (0, "has run out")])
+@pytest.mark.parametrize(("early", "said"), short([(1, "Thank you: approved"), (0, "has run out")], (0, "has run out")))
 async def test_the_moment_of_expiry_is_too_late(tmp_path: Path, early: int, said: str) -> None:
     """A moment before it a click counts; at it, it does not, whether or not anybody has looked at the clock yet."""
     async with lab(tmp_path) as here:

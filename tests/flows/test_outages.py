@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +10,7 @@ from bot.domain.jobs import AT_SERVICE, Job, JobState
 from sandbox.services import Service
 from sandbox.slack.workspace import Message
 from tests.flows.lab import CHANNEL, Lab, lab, shown, until
+from tests.short import short
 
 ALARMS = "C0ALARMS01"
 DID_START = "Did this training start?"
@@ -37,14 +36,6 @@ ENDS = {
     "sony": JobState.OFFERED,
 }
 GARBAGE = ("html", "half", "empty", "redirect")
-services = pytest.mark.parametrize("name", LINES)
-
-
-def one_of_each(pairs: Sequence[tuple[str, str]]) -> list[Any]:
-    """Every service with one of the kinds, and every kind with some service; the others belong to the proof."""
-    kept = {name: [pair for pair in pairs if pair[0] == name] for name, _ in pairs}
-    short = {found[place % len(found)] for place, found in enumerate(kept.values())}
-    return [pair if pair in short else pytest.param(*pair, marks=pytest.mark.proof) for pair in pairs]
 
 
 def service_of(here: Lab, name: str) -> Service:
@@ -84,7 +75,7 @@ WRONG_KEYS = {
 }
 
 
-@services
+@pytest.mark.parametrize("name", short(LINES, "sestek", "decthings"))
 async def test_wrong_credentials_start_nothing(tmp_path: Path, name: str) -> None:
     """The training fails with a sentence that names the setting, nothing is started, and no secret is shown."""
     async with lab(tmp_path) as here:
@@ -100,7 +91,7 @@ async def test_wrong_credentials_start_nothing(tmp_path: Path, name: str) -> Non
         assert here.starts() == 0
 
 
-@services
+@pytest.mark.parametrize("name", short(LINES, "deepopinion"))
 async def test_credentials_that_expire_on_the_way_move_nothing(tmp_path: Path, name: str) -> None:
     """While a training runs, refused credentials are said once in the channel; mended, the training goes on."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -127,7 +118,16 @@ async def test_credentials_that_expire_on_the_way_move_nothing(tmp_path: Path, n
 # -- garbage ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "kind"), one_of_each([(name, kind) for name in LINES for kind in GARBAGE]))
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    short(
+        [(name, kind) for name in LINES for kind in GARBAGE],
+        ("deepopinion", "half"),
+        ("decthings", "empty"),
+        ("aitems", "redirect"),
+        ("sony", "html"),
+    ),
+)
 async def test_a_start_whose_answer_is_garbage_is_found(tmp_path: Path, name: str, kind: str) -> None:
     """A web page, half a JSON, nothing or a redirect: the start may have happened, so it is looked for, and found."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -148,7 +148,7 @@ async def test_a_start_whose_answer_is_garbage_is_found(tmp_path: Path, name: st
 UNCLEAR = [(name, kind) for name in LINES for kind in GARBAGE if name != "sony" or kind in ("html", "redirect")]
 
 
-@pytest.mark.parametrize(("name", "kind"), one_of_each(UNCLEAR))
+@pytest.mark.parametrize(("name", "kind"), short(UNCLEAR, ("sestek", "html"), ("aitems", "redirect")))
 async def test_a_start_that_is_not_found_is_asked_about_once(tmp_path: Path, name: str, kind: str) -> None:
     """The same answers, and nothing was started: it is not started again, and one question is asked."""
     async with lab(tmp_path) as here:
@@ -167,7 +167,7 @@ async def test_a_start_that_is_not_found_is_asked_about_once(tmp_path: Path, nam
         assert len(service.arrivals(method, path)) == 1
 
 
-@services
+@pytest.mark.parametrize("name", short(LINES, "aitems"))
 async def test_garbage_on_the_way_moves_nothing(tmp_path: Path, name: str) -> None:
     """While a training runs, no garbage is an answer: no move, one line, and the end is seen when it is over."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -190,7 +190,7 @@ async def test_garbage_on_the_way_moves_nothing(tmp_path: Path, name: str) -> No
         assert len(service.starts) == 1
 
 
-@services
+@pytest.mark.parametrize("name", short(LINES, "sony"))
 async def test_a_service_that_is_down_before_the_start_is_tried_again(tmp_path: Path, name: str) -> None:
     """Connections refused: surely nothing was sent, so the start is tried again, and happens once."""
     async with lab(tmp_path) as here:
@@ -209,7 +209,7 @@ async def test_a_service_that_is_down_before_the_start_is_tried_again(tmp_path: 
         assert len(service.starts) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in LINES if name != "sestek"])
+@pytest.mark.parametrize("name", short([name for name in LINES if name != "sestek"], "deepopinion"))
 async def test_garbage_before_the_start_starts_nothing(tmp_path: Path, name: str) -> None:
     """What is read before a start cannot be read: nothing is sent, the card says why, and it is tried again."""
     async with lab(tmp_path) as here:
@@ -260,6 +260,7 @@ async def test_an_outage_is_told_once_in_each_channel_with_a_job_there(tmp_path:
             assert len(said(here, "has not answered", channel)) == 1
 
 
+@pytest.mark.proof
 async def test_two_failed_looks_are_not_an_outage(tmp_path: Path) -> None:
     """A hiccup is on the card and nowhere else."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -272,6 +273,7 @@ async def test_two_failed_looks_are_not_an_outage(tmp_path: Path) -> None:
         assert said(here, "answers again") == []
 
 
+@pytest.mark.proof
 async def test_with_an_alarm_channel_outages_are_told_there_alone(tmp_path: Path) -> None:
     """SWITCHYARD_SLACK__ALARM_CHANNEL keeps the channels of the trainings quiet; their cards carry the detail."""
     async with lab(tmp_path, training_seconds=600, SWITCHYARD_SLACK__ALARM_CHANNEL=ALARMS) as here:
@@ -314,7 +316,7 @@ async def test_a_service_that_asks_to_slow_down_is_not_away(tmp_path: Path) -> N
 CUTS = ("drop_request", "drop_reply")
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("cut", short(CUTS, "drop_reply"))
 async def test_slack_that_is_down_is_caught_up_with(tmp_path: Path, cut: str) -> None:
     """Slack cuts every call while a training runs to its end: afterwards each message stands there, once."""
     async with lab(tmp_path, training_seconds=1) as here:
@@ -377,7 +379,7 @@ async def test_slacks_request_to_wait_is_obeyed(tmp_path: Path) -> None:
         assert "*trained*" in here.thread()[-1]
 
 
-@services
+@pytest.mark.parametrize("name", short(LINES, "decthings"))
 async def test_an_end_during_our_absence_is_told_once(tmp_path: Path, name: str) -> None:
     """The bot is down while a training ends; the next process catches up, and posts the end once."""
     async with lab(tmp_path, training_seconds=600) as here:

@@ -10,6 +10,7 @@ from bot.domain.jobs import JobState
 from sandbox.slack.web_api import Call
 from sandbox.slack.workspace import Ephemeral
 from tests.flows.lab import Lab, buttons_of, lab, shown
+from tests.short import short
 
 ELSEWHERE = "C0GENERAL1"
 TRAIN = "/train sestek my-model en-US"
@@ -61,6 +62,7 @@ async def test_an_invitation_frees_what_is_held(tmp_path: Path) -> None:
         assert any("<@U0ADA00001>" in line for line in here.thread(ELSEWHERE))
 
 
+@pytest.mark.proof
 async def test_post_here_goes_on_after_an_invitation_that_was_missed(tmp_path: Path) -> None:
     """The bot was down when it was invited, so no event told it: the button does."""
     async with lab(tmp_path) as here:
@@ -102,6 +104,7 @@ async def test_between_two_people_only_the_direct_message_is_left(tmp_path: Path
         assert here.cards(here.person("ada").dm().id) != []
 
 
+@pytest.mark.proof
 async def test_the_conversation_with_the_bot_needs_no_way_on(tmp_path: Path) -> None:
     """A training that is asked for in the bot's own conversation has its card there."""
     async with lab(tmp_path) as here:
@@ -114,7 +117,7 @@ async def test_the_conversation_with_the_bot_needs_no_way_on(tmp_path: Path) -> 
 REFUSALS = ["is_archived", "restricted_action", "channel_not_found", "restricted_action_read_only_channel"]
 
 
-@pytest.mark.parametrize("error", REFUSALS)
+@pytest.mark.parametrize("error", short(REFUSALS, "channel_not_found"))
 async def test_every_refusal_of_a_place_holds(tmp_path: Path, error: str) -> None:
     """Archived, restricted or not visible: nothing is started, and the two ways on are told."""
     async with lab(tmp_path) as here:
@@ -145,6 +148,7 @@ async def test_a_channel_that_is_archived_behind_the_command_starts_nothing(tmp_
         assert here.starts() == 0
 
 
+@pytest.mark.proof
 async def test_a_direct_message_that_does_not_open_holds_again(tmp_path: Path) -> None:
     """Where Slack opens no conversation with the requester, nothing starts either, and the ways on are told again."""
     async with lab(tmp_path) as here:
@@ -183,6 +187,7 @@ async def test_an_end_waits_until_the_bot_is_back(tmp_path: Path) -> None:
         assert here.starts() == 1
 
 
+@pytest.mark.proof
 async def test_an_end_can_be_told_elsewhere(tmp_path: Path) -> None:
     """The same, and the requester has it told in the direct message: there is no card's thread there."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -198,7 +203,7 @@ async def test_an_end_can_be_told_elsewhere(tmp_path: Path) -> None:
         assert end.thread_ts is None
 
 
-@pytest.mark.parametrize("gated", ["[]", '["sestek"]'])
+@pytest.mark.parametrize("gated", short(["[]", '["sestek"]'], "[]"))
 async def test_what_is_held_ends_after_a_day(tmp_path: Path, gated: str) -> None:
     """Nobody made room within 24 hours: the training expires unstarted, and a later invitation starts nothing."""
     async with lab(tmp_path, SWITCHYARD_APPROVALS__START=gated) as here:

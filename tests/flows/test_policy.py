@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.domain.jobs import AT_SERVICE, JobState
 from sandbox.slack import Person
 from sandbox.slack.workspace import Message
@@ -67,6 +69,7 @@ async def test_two_of_three_have_to_approve(tmp_path: Path) -> None:
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_two_yeses_at_once_both_count(tmp_path: Path) -> None:
     """Neither of two approvals of one moment is lost, and together they switch once."""
     async with under(TWO, tmp_path) as here:
@@ -91,6 +94,7 @@ async def test_one_no_ends_it_whatever_was_approved(tmp_path: Path) -> None:
         assert here.switches() == 0
 
 
+@pytest.mark.proof
 async def test_votes_outlive_a_restart(tmp_path: Path) -> None:
     """What was approved before a restart counts after it."""
     async with under(TWO, tmp_path) as here:
@@ -248,6 +252,7 @@ async def test_cancelling_may_need_a_yes(tmp_path: Path) -> None:
         await here.reaches(JobState.CANCELLED)
 
 
+@pytest.mark.proof
 async def test_a_cancelling_that_is_rejected_lets_the_training_go_on(tmp_path: Path) -> None:
     """A no, or a training that ends first, closes the question; the training ends as it would have."""
     async with under(ASK_TO_CANCEL, tmp_path, training_seconds=600) as here:
@@ -290,6 +295,7 @@ async def test_a_reminder_comes_with_growing_pauses(tmp_path: Path) -> None:
         assert len(thread_of(here, prompt)) == 2
 
 
+@pytest.mark.proof
 async def test_a_reminder_that_was_overtaken_is_not_sent(tmp_path: Path) -> None:
     """Slack was away when it was due; answered meanwhile, nobody is called any more."""
     policy = f'[[rule]]\nname = "patient"\napprove = ["{BORA}"]\nremind = "4h"\n'

@@ -11,6 +11,7 @@ import pytest
 from bot.domain.jobs import AT_SERVICE, Job, JobState
 from sandbox.slack.workspace import Message
 from tests.flows.lab import Lab, buttons_of, deeds_of, lab, shown
+from tests.short import short
 
 DID_START, DID_SWITCH = "Did this training start?", "Was the switch applied?"
 SWITCH, GO_ON = "May the trained model go live?", "Shall this training be watched any longer?"
@@ -98,6 +99,7 @@ async def test_start_again_starts_once_more(tmp_path: Path) -> None:
         assert (await job_at(here, "sony")).remote_id != behind
 
 
+@pytest.mark.proof
 async def test_it_runs_is_believed_and_watched(tmp_path: Path) -> None:
     """[It runs] has the training watched: under its id where that is known, else it is looked for on and on."""
     async with lab(tmp_path) as here:
@@ -157,6 +159,7 @@ async def test_what_is_found_later_closes_the_question(tmp_path: Path) -> None:
         assert len(deepopinion.starts) == 1
 
 
+@pytest.mark.proof
 async def test_an_ended_training_may_be_the_former_one(tmp_path: Path) -> None:
     """Sestek names no experiment: a finished one may be that of the last training, so a person is asked."""
     async with lab(tmp_path) as here:
@@ -173,6 +176,7 @@ async def test_an_ended_training_may_be_the_former_one(tmp_path: Path) -> None:
         assert len(here.world.services.sestek.starts) == 2
 
 
+@pytest.mark.proof
 async def test_a_service_that_cannot_be_asked_is_left_to_a_person(tmp_path: Path) -> None:
     """Where even looking fails for long, the question comes; when the service is back, what was started is found."""
     async with lab(tmp_path) as here:
@@ -242,7 +246,7 @@ async def test_a_switch_that_was_not_applied_is_offered_anew(tmp_path: Path) -> 
         assert len(sony.switches) == 1
 
 
-@pytest.mark.parametrize("line", ["/train sony churn", LINES["decthings"]])
+@pytest.mark.parametrize("line", short(["/train sony churn", LINES["decthings"]], "/train sony churn"))
 async def test_a_switch_that_can_be_seen_needs_no_question(tmp_path: Path, line: str) -> None:
     """Where the service shows what is live, looking answers: the cut-off switch is seen, nobody is asked."""
     async with lab(tmp_path) as here:
@@ -255,6 +259,7 @@ async def test_a_switch_that_can_be_seen_needs_no_question(tmp_path: Path, line:
         assert len(service.switches) == 1
 
 
+@pytest.mark.proof
 async def test_a_switch_that_is_not_seen_is_asked_about_while_looking_goes_on(tmp_path: Path) -> None:
     """Three looks see the former version: a person is asked. Seen after all, the question is closed."""
     async with lab(tmp_path, training_seconds=1.5) as here:
@@ -292,6 +297,7 @@ async def test_a_switch_that_is_refused_is_offered_anew(tmp_path: Path) -> None:
         assert len(sony.switches) == 1
 
 
+@pytest.mark.proof
 async def test_what_is_accepted_and_not_seen_in_time_is_not_called_live(tmp_path: Path) -> None:
     """The switch was accepted, but an hour later the former version still serves: applied, not seen."""
     async with lab(tmp_path, training_seconds=1.5) as here:
@@ -364,6 +370,7 @@ async def test_lost_only_after_not_found_on_three_looks_over_ten_minutes(tmp_pat
         assert "no longer known" in shown(here.cards()[0])
 
 
+@pytest.mark.proof
 async def test_an_outage_loses_nothing(tmp_path: Path) -> None:
     """Pages, errors and silence are no answer: however long they last, the training is kept."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -381,6 +388,7 @@ async def test_an_outage_loses_nothing(tmp_path: Path) -> None:
         await here.reaches(JobState.DONE)
 
 
+@pytest.mark.proof
 async def test_looking_for_a_served_model_ends_where_it_is_gone(tmp_path: Path) -> None:
     """A trained model that its service no longer knows is looked for during its hour, and not for ever."""
     async with lab(tmp_path, training_seconds=0.3) as here:
@@ -430,6 +438,7 @@ async def test_an_unknown_word_moves_nothing_and_is_told_once(tmp_path: Path) ->
         await here.reaches(JobState.LIVE)
 
 
+@pytest.mark.proof
 async def test_sonys_words_are_told_once_each(tmp_path: Path) -> None:
     """Sony documents one word; every other one stands for running, and is told once, verbatim."""
     async with lab(tmp_path, training_seconds=600) as here:

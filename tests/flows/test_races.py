@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot.domain.jobs import AT_SERVICE, JobState
 from sandbox.slack.socket_mode import SocketMode
 from sandbox.slack.workspace import Ephemeral, Message
@@ -63,6 +65,7 @@ async def test_of_three_at_once_two_complete_the_number(tmp_path: Path) -> None:
         assert here.switches() == 1
 
 
+@pytest.mark.proof
 async def test_of_a_yes_and_a_withdrawal_at_once_one_holds(tmp_path: Path) -> None:
     """The requester takes it back while it is approved: what the switch does is what both are told."""
     async with lab(tmp_path) as here:
@@ -94,6 +97,7 @@ async def test_of_a_yes_and_the_end_of_the_time_at_once_one_holds(tmp_path: Path
         assert here.switches() == (1 if is_live else 0)
 
 
+@pytest.mark.proof
 async def test_one_click_delivered_again_over_both_sockets_counts_once(tmp_path: Path) -> None:
     """The same delivery, word for word, comes twice more: it is answered, and nothing is done again."""
     async with lab(tmp_path) as here:

@@ -12,8 +12,10 @@ from aiohttp import ClientSession
 from bot.domain.jobs import JobState
 from sandbox.slack.workspace import Message
 from tests.flows.lab import CHANNEL, Lab, lab, shown, until
+from tests.short import short
 
 COMPLETE, UPLOAD_URL, INFO = "files.completeUploadExternal", "files.getUploadURLExternal", "files.info"
+LOST = [(fault, method) for fault in ("drop_request", "drop_reply") for method in (UPLOAD_URL, "upload", COMPLETE)]
 LINK = "for those who may read this conversation"
 
 
@@ -88,6 +90,7 @@ async def test_only_people_of_the_conversation_can_open_it(tmp_path: Path) -> No
         assert shared(here) == []
 
 
+@pytest.mark.proof
 async def test_in_a_direct_message_it_is_shared_there(tmp_path: Path) -> None:
     """The file goes where the card is."""
     async with lab(tmp_path) as here:
@@ -97,8 +100,7 @@ async def test_in_a_direct_message_it_is_shared_there(tmp_path: Path) -> None:
         assert message.thread_ts is not None
 
 
-@pytest.mark.parametrize("method", [UPLOAD_URL, "upload", COMPLETE])
-@pytest.mark.parametrize("fault", ["drop_request", "drop_reply"])
+@pytest.mark.parametrize(("fault", "method"), short(LOST, ("drop_reply", COMPLETE)))
 async def test_a_lost_request_or_answer_at_any_step_shares_it_once(tmp_path: Path, method: str, fault: str) -> None:
     """Nobody sees a file before its completion; a completion of unclear fate is looked up before it is repeated."""
     async with lab(tmp_path) as here:
@@ -156,7 +158,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("method", "code"), REFUSED)
+@pytest.mark.parametrize(
+    ("method", "code"), short(REFUSED, (UPLOAD_URL, "missing_scope"), (COMPLETE, "file_type_not_allowed"))
+)
 async def test_what_slack_does_not_take_is_said_on_the_card(tmp_path: Path, method: str, code: str) -> None:
     """Nothing is dropped in silence, and the decision on the switch does not wait for a file."""
     async with lab(tmp_path) as here:
@@ -171,6 +175,7 @@ async def test_what_slack_does_not_take_is_said_on_the_card(tmp_path: Path, meth
         await here.reaches(JobState.LIVE)
 
 
+@pytest.mark.proof
 async def test_a_busy_slack_gets_it_later(tmp_path: Path) -> None:
     """A pause that Slack asks for delays the file and nothing else; its bytes are not sent twice."""
     async with lab(tmp_path) as here:

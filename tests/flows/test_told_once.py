@@ -15,11 +15,13 @@ from bot.usecases.moves import amend, remind
 from sandbox.slack.workspace import Message
 from tests.flows.lab import CHANNEL, Lab, lab, shown, until
 from tests.handlers.edge import Edge, edge
+from tests.short import short
 
 ALARMS = "C0ALARMS01"
 TRAIN = "/train deepopinion 1 reviews-2026"
 LOOKS = ("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text")
 PLACES = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action_read_only_channel")
+UNKNOWN = "a_word_that_nobody_knows"
 SHUT = ("account_inactive", "token_revoked")
 
 
@@ -68,7 +70,7 @@ async def is_over(here: Lab) -> None:
 # -- each refusal has its way -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [*LOOKS, "a_word_that_nobody_knows"])
+@pytest.mark.parametrize("error", short([*LOOKS, UNKNOWN], "invalid_blocks", UNKNOWN))
 async def test_blocks_that_are_refused_go_out_as_plain_text(tmp_path: Path, error: str) -> None:
     """Whatever Slack has against the looks of an end, its words are told, once; also where the reason is unknown."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -79,7 +81,7 @@ async def test_blocks_that_are_refused_go_out_as_plain_text(tmp_path: Path, erro
         assert await dropped(here) == []
 
 
-@pytest.mark.parametrize("error", PLACES)
+@pytest.mark.parametrize("error", short(PLACES, "is_archived"))
 async def test_a_place_that_takes_nothing_holds_the_end(tmp_path: Path, error: str) -> None:
     """The end waits, its requester is told the ways on, and it stands there once when one of them is taken."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -94,7 +96,7 @@ async def test_a_place_that_takes_nothing_holds_the_end(tmp_path: Path, error: s
         assert await dropped(here) == []
 
 
-@pytest.mark.parametrize("error", SHUT)
+@pytest.mark.parametrize("error", short(SHUT, "token_revoked"))
 async def test_a_bot_that_is_shut_out_keeps_what_there_is_to_tell(tmp_path: Path, error: str) -> None:
     """Nothing is dropped for a token; when its operator has been there, the end is told once."""
     async with lab(tmp_path, training_seconds=600) as here:
@@ -214,6 +216,7 @@ async def test_an_outage_that_is_over_before_it_could_be_told_is_not_told(tmp_pa
         assert await dropped(here) == ["overtaken"] * 2
 
 
+@pytest.mark.proof
 async def test_an_outage_that_goes_on_is_told_late(tmp_path: Path) -> None:
     """The same, but the service is still away when Slack is back: it is told then, and its return too."""
     async with lab(tmp_path, training_seconds=600) as here:

@@ -69,7 +69,7 @@ def request(wish: Wish) -> TrainRequest:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_command_is_read_as_the_request_that_it_was_made_of(name: str, data: st.DataObject) -> None:
     """Whatever a form or a command asked for: the line that is shown for it asks for the same when it is pasted."""

@@ -424,7 +424,8 @@ async def test_any_answer_but_an_address_is_followed_by_one_more_try(answer: Ans
     door = Door([answer, answer])
     async with at(door):
         await until(door.greeted.is_set)
-        assert door.opens == 3
+        assert door.answers == []
+        assert door.opens >= 3  # on a busy machine a first greeting may come too late
 
 
 async def test_the_time_that_slack_asks_for_is_kept(caplog: pytest.LogCaptureFixture) -> None:

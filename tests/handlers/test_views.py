@@ -192,7 +192,7 @@ FOREIGN = st.lists(st.one_of(NASTY, st.text(max_size=6)), max_size=12).map("".jo
 
 
 @given(FOREIGN)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_nothing_foreign_mentions_links_or_breaks_out(word: str) -> None:
     """Names, files, services' words and people's reasons are shown, and nobody is pinged or led away by them."""
     for message in every_message(word):

@@ -58,21 +58,21 @@ COMMAND = (
 )
 START = (
     Crash(story="deepopinion", label="job becomes starting", moment=BEFORE, questions=0, is_short=False),
-    Crash(story="sestek", label="job becomes starting", moment=AFTER, questions=1),
+    Crash(story="sestek", label="job becomes starting", moment=AFTER, questions=1, is_short=False),
     Crash(story="sestek", label=TRAIN, moment=SENT, questions=1),
     Crash(story="decthings", label="decthings POST /v0/Model/train", moment=DONE, questions=0),
     Crash(story="aitems, two types", label="aitems POST /api/v1/services/*", moment=DONE, questions=0, is_short=False),
-    Crash(story="sony, applied", label=UPLOAD, moment=SENT, questions=1),
+    Crash(story="sony, applied", label=UPLOAD, moment=SENT, questions=1, is_short=False),
     Crash(story="sestek", label=TRAIN, moment=READ, is_short=False),
-    Crash(story="decthings", label="job becomes queued", moment=BEFORE, questions=0),
+    Crash(story="decthings", label="job becomes queued", moment=BEFORE, questions=0, is_short=False),
     Crash(story="deepopinion", label="job becomes queued", moment=AFTER, questions=0, is_short=False),
 )
 SWITCHES = (
     Crash(story="sony, applied", label="job becomes promoting", moment=BEFORE, questions=0, is_short=False),
-    Crash(story="sony, applied", label="job becomes promoting", moment=AFTER, questions=0),
+    Crash(story="sony, applied", label="job becomes promoting", moment=AFTER, questions=0, is_short=False),
     Crash(story="sony, applied", label=SWITCH, moment=SENT, questions=1, is_short=False),
     Crash(story="sony, applied", label=SWITCH, moment=DONE, questions=1),
-    Crash(story="sony, seen", label=SWITCH, moment=DONE, questions=0),
+    Crash(story="sony, seen", label=SWITCH, moment=DONE, questions=0, is_short=False),
     Crash(story="sony, applied", label="job becomes promoted", moment=BEFORE, questions=1),
 )
 POSTS = (
@@ -80,9 +80,9 @@ POSTS = (
     Crash(story="deepopinion", label="card: taken_at", moment=AFTER),
     Crash(story="deepopinion", label="slack chat.postMessage card", moment=SENT),
     Crash(story="deepopinion", label="slack chat.postMessage card", moment=DONE),
-    Crash(story="deepopinion", label="card sent", moment=BEFORE),
+    Crash(story="deepopinion", label="card sent", moment=BEFORE, is_short=False),
     Crash(story="deepopinion", label="slack chat.postMessage line", moment=DONE, nth=2, is_short=False),
-    Crash(story="reject", label="slack chat.postMessage prompt", moment=DONE),
+    Crash(story="reject", label="slack chat.postMessage prompt", moment=DONE, is_short=False),
     Crash(story="deepopinion", label="slack chat.postMessage end", moment=DONE, is_short=False),
     Crash(story="moved to a direct message", label="card held", moment=BEFORE),
     Crash(story="moved to a direct message", label="slack chat.postMessage card", moment=DONE, nth=2, is_short=False),
@@ -104,6 +104,7 @@ async def test_a_story_ends_well_whatever_cuts_it(crash: Crash, launcher: Launch
     assert crash.questions in (None, made.verdict.questions)
 
 
+@pytest.mark.proof
 async def test_a_bot_that_nobody_watches_is_the_same(tmp_path: Path) -> None:
     """Nothing hangs on the launcher of these tests: `python -m bot run`, cut by its wires alone, keeps its promises."""
     made = await run(PlainStarter(), tmp_path, STORY["sony, applied"], Point(moment=DONE, label=SWITCH))

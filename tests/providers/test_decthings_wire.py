@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.providers.decthings import wire
@@ -231,6 +231,7 @@ def test_every_number_survives_a_varint(value: int) -> None:
     assert len(written) == next(size for size, end in ((1, 253), (3, 2**16), (5, 2**32), (9, 2**64)) if value < end)
 
 
+@settings(max_examples=40)
 @given(bodies, blob_lists)
 def test_every_message_survives(body: dict[str, Any], blobs: list[bytes]) -> None:
     """Requests and replies are read as they were written, in the same order of keys."""

@@ -13,6 +13,7 @@ from bot.domain.requests import Payload, SourceFile
 from bot.errors import DataError
 from bot.providers.sony_data import prepare
 from bot.providers.sony_tables import CHUNK, check_table
+from tests.short import short
 
 SAMPLES = Path(__file__).parents[2] / "sandbox" / "data"
 BOM = b"\xef\xbb\xbf"
@@ -122,6 +123,7 @@ def test_the_number_of_columns(spool: Path, count: int, is_good: bool) -> None:
         assert refusal(spool, rows(100, count)).line == 1
 
 
+@pytest.mark.proof
 def test_the_greatest_number_of_rows(spool: Path) -> None:
     """A million rows pass, one more does not, and both are read in pieces."""
     million = b"a,b\n" + b"1,2\n" * 1_000_000
@@ -232,13 +234,13 @@ def test_encodings_that_sony_does_not_read(spool: Path, content: bytes, line: in
     assert "Save it as" in str(error)
 
 
-def test_letters_may_lie_across_pieces(spool: Path) -> None:
+@pytest.mark.parametrize("shift", short(range(3), 1))
+def test_letters_may_lie_across_pieces(spool: Path, shift: int) -> None:
     """A letter of several bytes at the border of two pieces is still one letter."""
     filler = b"a,b,c\n" * (CHUNK // 6 - 1)
-    for shift in range(3):
-        before = filler + b"x" * (CHUNK - len(filler) - shift)
-        assert prepared(spool, before + "佐,1,2\n".encode()).facts["Encoding"] == "UTF-8"
-        assert prepared(spool, before + "佐,1,2\n".encode("cp932")).facts["Encoding"] == "Shift_JIS"
+    before = filler + b"x" * (CHUNK - len(filler) - shift)
+    assert prepared(spool, before + "佐,1,2\n".encode()).facts["Encoding"] == "UTF-8"
+    assert prepared(spool, before + "佐,1,2\n".encode("cp932")).facts["Encoding"] == "Shift_JIS"
 
 
 def test_a_workbook_is_no_table(spool: Path) -> None:
