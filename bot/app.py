@@ -43,6 +43,7 @@ from bot.usecases.promote import promote_due
 from bot.usecases.recover import recover
 from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
+from bot.usecases.tidy import tidy_due
 from handlers.ids import REQUEST_PATH
 from handlers.messenger import SlackMessenger
 from handlers.sockets import Patience, Sockets
@@ -65,6 +66,7 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "remind": remind_due,
     "digest": digest_due,
     "audit": keep_log,
+    "tidy": tidy_due,
 }
 POLICY = "policy"
 """The tick that looks at the policy file; it alone needs more than the use cases are given."""
@@ -217,6 +219,7 @@ def limits_of(settings: Settings) -> Limits:
         held=timedelta(hours=poll.hold_hours),
         step=timedelta(seconds=poll.step_timeout_seconds),
         download=timedelta(minutes=settings.data.download_minutes),
+        keep_data=timedelta(days=settings.data.keep_days),
         caps=Caps(
             living=settings.limits.living_per_person,
             commands=settings.limits.commands_per_minute,
@@ -245,7 +248,8 @@ def _ticks(deps: Callable[[], Deps], policies: PolicyWatch, pulse: Pulse) -> dic
 
 def _paces(settings: Settings) -> dict[str, float]:
     """Seconds between two runs of each tick; nudges come in between."""
-    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "digest": 5.0, "audit": 5.0, POLICY: 2.0, "settle": 1.0}
+    calm = {"groups": 5.0, "expire": 5.0, "remind": 5.0, "digest": 5.0, "audit": 5.0, "tidy": 5.0}
+    calm |= {POLICY: 2.0, "settle": 1.0}
     tick = settings.poll.tick_seconds
     return {name: max(tick, calm.get(name, tick) * min(tick, 1.0)) for name in (*TICKS, POLICY)}
 

@@ -4,9 +4,14 @@ Everything here blocks; callers use a thread.
 """
 
 import hashlib
+import math
 import os
+import re
 import tempfile
+import threading
+import time
 from contextlib import closing
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
@@ -16,6 +21,9 @@ from bot.domain.text import code, cut
 from bot.errors import DataError
 
 CHUNK = 1 << 20
+_PART = "part-"
+_A_DAY = 86_400
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class DataFolder:
@@ -25,6 +33,7 @@ class DataFolder:
         self.spool = spool
         self._folder = folder
         self._max_bytes = max_bytes
+        self._ages = threading.Lock()
 
     def choose(self, source: str | None, model: str, suffixes: tuple[str, ...]) -> str:
         """The name that is meant: the one given, else the one file named after the model."""
@@ -49,6 +58,38 @@ class DataFolder:
 
     def spooled(self, sha256: str) -> Path:
         return self.spool / sha256
+
+    def renew(self, sha256: str, now: datetime) -> None:
+        """See `bot.ports.Files`. What is renewed before `tidy` looks at it stays, and what is gone is told."""
+        with self._ages:
+            os.utime(self.spooled(sha256), (now.timestamp(), now.timestamp()))
+
+    def has_old(self, before: datetime) -> bool:
+        """See `bot.ports.Files`."""
+        return any(_last_used(path) < limit for path, limit in self._ours(before))
+
+    def tidy(self, before: datetime, needed: frozenset[str], now: datetime) -> int:
+        """See `bot.ports.Files`. Each file goes by itself, so it may end anywhere; what is not ours stays."""
+        deleted = 0
+        for path, limit in self._ours(before):
+            with self._ages:
+                if _last_used(path) >= limit:
+                    continue
+                if path.name in needed:
+                    os.utime(path, (now.timestamp(), now.timestamp()))
+                else:
+                    path.unlink(missing_ok=True)
+                    deleted += 1
+        return deleted
+
+    def _ours(self, before: datetime) -> list[tuple[Path, float]]:
+        """Each file of the spool, and when it would have to be used last to be old."""
+        if not self.spool.is_dir():
+            return []
+        limits = {True: before.timestamp(), False: time.time() - _A_DAY}
+        # What a crash left unfinished is of no use; what is being written now is younger than a day.
+        found = [path for path in self.spool.iterdir() if _SHA256.fullmatch(path.name) or path.name.startswith(_PART)]
+        return [(path, limits[bool(_SHA256.fullmatch(path.name))]) for path in found]
 
     def kept(self, role: str, name: str, sha256: str) -> SourceFile:
         """A file of an earlier training, from the spool."""
@@ -124,7 +165,7 @@ class Arrival:
         self._spool, self._role, self._name, self._max_bytes = spool, role, name, max_bytes
         self._seen, self._size = hashlib.sha256(), 0
         spool.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.NamedTemporaryFile(dir=spool, prefix="part-", delete=False)  # noqa: SIM115  see `close`
+        self._file = tempfile.NamedTemporaryFile(dir=spool, prefix=_PART, delete=False)  # noqa: SIM115  see `close`
 
     def write(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -148,6 +189,13 @@ class Arrival:
             self._file.close()
         finally:
             Path(self._file.name).unlink(missing_ok=True)
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _too_large(name: str, max_bytes: int) -> DataError:

@@ -42,17 +42,18 @@ async def tell_job(settings: Settings, job_id: str) -> list[str]:
         moves, prompts = await store.transitions(job_id), await store.prompts(job_id)
     story = Story(job=job, moves=tuple(moves), prompts=tuple(prompts))
     decisions = [_as_decision(prompt) for prompt in story.decisions()]
-    told = [*_facts(job), took(story, utc_now()), *decisions]
+    told = [*_facts(settings, job), took(story, utc_now()), *decisions]
     return [_as_line(job), *map(in_one_line, told), *(_as_move(one) for one in moves)]
 
 
-def _facts(job: Job) -> Iterator[str]:
+def _facts(settings: Settings, job: Job) -> Iterator[str]:
     """What was sent, and what came of it."""
     plan, seen = job.plan, job.look.status
     yield from (f"{label}: {value}" for label, value in (plan.summary if plan else ()))
     if plan and plan.payload:
         file = plan.payload
-        yield f"Data: {file.name}, {file.rows:,} rows, {file.size:,} bytes, SHA-256 {file.sha256}"
+        gone = "" if (settings.spool_folder / file.sha256).is_file() else ", data deleted"
+        yield f"Data: {file.name}, {file.rows:,} rows, {file.size:,} bytes, SHA-256 {file.sha256}{gone}"
     if job.remote_id:
         yield f"At the service: {job.remote_id}"
     if seen:

@@ -370,6 +370,13 @@ class Store(Protocol):
 
     async def in_states(self, states: frozenset[JobState]) -> list[Job]: ...
 
+    async def needed_data(self) -> frozenset[str]:
+        """The SHA-256 of the data that has to stay in the spool.
+
+        That of trainings that have not ended or have an open question, and for each model that of the last training
+        that was switched to and of the one before it, to which the prepared way back leads.
+        """
+
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
         """The living job that follows this training; a `model` equal to the id is no name, and is not compared."""
 
@@ -626,6 +633,15 @@ class Files(Protocol):
 
     def spooled(self, sha256: str) -> Path: ...
 
+    def renew(self, sha256: str, now: datetime) -> None:
+        """What lies in the spool is used now, and as good as new. OSError where it is gone."""
+
+    def has_old(self, before: datetime) -> bool:
+        """Does something lie in the spool that was last used before that time, or never completed?"""
+
+    def tidy(self, before: datetime, needed: frozenset[str], now: datetime) -> int:
+        """Delete what was last used before that time; what is needed is renewed instead. How many were deleted."""
+
     def kept(self, role: str, name: str, sha256: str) -> SourceFile:
         """A file that lies in the spool already, read anew; DataError where it is gone or is not what it was."""
 
@@ -666,6 +682,7 @@ class Limits:
     step: timedelta = timedelta(seconds=60)
     upload: timedelta = timedelta(minutes=20)
     download: timedelta = timedelta(minutes=10)
+    keep_data: timedelta = timedelta(days=30)
     offers: timedelta = timedelta(seconds=4)
     caps: Caps = Caps()
     edits: Allowance = EDITS

@@ -173,6 +173,7 @@ class DataSettings(Section):
     spool: str | None = Field(default=None, min_length=1)
     max_mb: Positive = 200
     download_minutes: float = Field(default=10, gt=0, le=15)
+    keep_days: float = Field(default=30, gt=0, le=LONGEST_HOURS / 24, allow_inf_nan=False)
 
     @property
     def max_bytes(self) -> int:

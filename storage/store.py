@@ -15,7 +15,7 @@ from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
-from bot.domain.jobs import ENDS, Job, JobState, Transition
+from bot.domain.jobs import ENDS, SWITCHED, Job, JobState, Transition
 from bot.domain.pace import Allowance
 from bot.domain.people import Person
 from bot.domain.requests import Actor, TrainRequest
@@ -197,6 +197,17 @@ class SqliteStore:
     async def in_states(self, states: frozenset[JobState]) -> list[Job]:
         sql = f"SELECT * FROM jobs WHERE state IN ({listed(states)}) ORDER BY created_at"
         return [to_job(row) for row in await self._read(lambda db: rows(db, sql))]
+
+    async def needed_data(self) -> frozenset[str]:
+        sql = f"""
+            SELECT plan ->> '$.payload.sha256' AS sha256 FROM jobs
+            WHERE state NOT IN ({listed(ENDS)}) OR id IN (SELECT job_id FROM prompts WHERE outcome = 'open')
+            UNION SELECT kept.value FROM jobs, json_each(request, '$.kept') AS kept WHERE state NOT IN ({listed(ENDS)})
+            UNION SELECT sha256 FROM (
+                SELECT plan ->> '$.payload.sha256' AS sha256, row_number() OVER (
+                    PARTITION BY provider, model ORDER BY state_at DESC, id DESC) AS place
+                FROM jobs WHERE state IN ({listed(SWITCHED)})) WHERE place <= 2"""
+        return frozenset(row["sha256"] for row in await self._read(lambda db: rows(db, sql)) if row["sha256"])
 
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
         return await self._read(lambda db: _watched(db, provider, remote_id, model))

@@ -6,6 +6,7 @@ import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -383,3 +384,36 @@ class TestKept:
         copied.path.write_bytes(b"spoiled")
         with pytest.raises(DataError, match="is not what it was"):
             files.kept("data", "churn.csv", copied.sha256)
+
+
+class TestTidy:
+    """What is old and needed by nothing goes; anything else stays."""
+
+    NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+    def test_old_data_goes_and_what_is_needed_stays(self, files: DataFolder, data: Path, spool: Path) -> None:
+        """By the time of the last use, which a new use moves on."""
+        kept = {}
+        for name in ("old", "new", "needed"):
+            put(data, f"{name}.csv", content=name.encode())
+            kept[name] = files.copy("data", f"{name}.csv").sha256
+            files.renew(kept[name], self.NOW - timedelta(days=40))
+        files.renew(kept["new"], self.NOW)
+        month_ago = self.NOW - timedelta(days=30)
+        assert files.has_old(month_ago)
+        assert files.tidy(month_ago, frozenset({kept["needed"]}), self.NOW) == 1
+        assert not files.has_old(month_ago)
+        assert in_spool(spool) == sorted([kept["new"], kept["needed"]])
+        with pytest.raises(FileNotFoundError):
+            files.renew(kept["old"], self.NOW)
+
+    def test_what_is_not_ours_stays_and_what_a_crash_left_goes(self, files: DataFolder, spool: Path) -> None:
+        """A file that is being written is younger than a day; one without a name of ours may be anybody's."""
+        assert not files.has_old(self.NOW)
+        spool.mkdir(parents=True)
+        for name in ("part-old", "part-new", "notes.txt"):
+            (spool / name).write_bytes(b"x")
+        for name in ("part-old", "notes.txt"):
+            os.utime(spool / name, (0, 0))
+        assert files.tidy(self.NOW, frozenset(), self.NOW) == 1
+        assert in_spool(spool) == ["notes.txt", "part-new"]

@@ -114,6 +114,9 @@ TRANSITIONS: Mapping[JobState, Mapping[Event, JobState]] = {
 ENDS = frozenset({S.DONE, S.PROMOTED, S.LIVE, S.REJECTED, S.EXPIRED, S.FAILED, S.CANCELLED, S.LOST})
 """States that end a job: nothing happens any more unless a person (or, after DONE, a look) revives it."""
 
+SWITCHED = frozenset({S.PROMOTED, S.LIVE})
+"""States of a training that was switched to: what serves, or served once."""
+
 BEFORE_THE_START = frozenset({S.CHECKING, S.PROPOSED, S.APPROVED})
 """States in which nothing was sent yet."""
 

@@ -255,7 +255,7 @@ def _other_members(members: list[zipfile.ZipInfo], *checked: _Checked) -> tuple[
 
 def _pack(files: Mapping[str, SourceFile], spool: Path) -> tuple[str, int]:
     """Pack files into their folders; SHA-256 and size. Order, times and rights are fixed: equal files, equal bytes."""
-    with tempfile.NamedTemporaryFile(dir=spool, delete=False) as target, ExitStack() as undo:
+    with tempfile.NamedTemporaryFile(dir=spool, prefix="part-", delete=False) as target, ExitStack() as undo:
         path = Path(target.name)
         undo.callback(path.unlink, missing_ok=True)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

@@ -6,11 +6,11 @@ from datetime import datetime
 from bot.domain.changes import Button
 from bot.domain.contents import Attachment, Card
 from bot.domain.forecast import Forecast, accepted_at, began, forecast, took
-from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Job, JobState, Transition
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, SWITCHED, Job, JobState, Transition
 from bot.domain.policy import Act
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
-from bot.usecases.former import SWITCHED, kept_data, result_key, say_way_back, served_before
+from bot.usecases.former import kept_data, result_key, say_way_back, served_before
 
 _FORETOLD = AT_SERVICE - {JobState.CANCELLING}
 

@@ -68,6 +68,8 @@ def make_plan(deps: Deps, job: Job, fetched: Mapping[str, SourceFile]) -> Plan:
     provider = deps.providers.get(job.request.provider)
     files = {role: fetched.get(role) or _source(deps, job.request, role) for role in job.request.data}
     payload = provider.prepare(job.request, files, deps.files.spool)
+    if payload is not None:
+        deps.files.renew(payload.sha256, deps.now())
     return provider.plan(job.request, payload)
 
 

@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import SWITCHED, Job
 from bot.domain.requests import Payload
 from bot.ports import Deps, JobFilter
 
-SWITCHED = frozenset({JobState.PROMOTED, JobState.LIVE})
 _MOST = 200
 
 

@@ -18,14 +18,13 @@ from bot.domain.approvals import (
 from bot.domain.balances import tell
 from bot.domain.changes import Button, Change
 from bot.domain.contents import Question
-from bot.domain.jobs import Job
+from bot.domain.jobs import SWITCHED, Job
 from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
 from bot.domain.requests import Actor, Json, digest
 from bot.ports import Deps, Gate
 from bot.usecases.attention import names_of_question
 from bot.usecases.cards import about, result_of, retrain_buttons
 from bot.usecases.evidence import Evidence, gather
-from bot.usecases.former import SWITCHED
 from bot.usecases.moves import prompt_key, redraw
 
 _CONSEQUENCES: Mapping[Subject, str] = {

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from bot.domain.changes import Say
-from bot.domain.jobs import ENDS, Job
+from bot.domain.jobs import ENDS, SWITCHED, Job
 from bot.domain.requests import Actor, Payload, TrainRequest
 from bot.domain.text import code
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, JobFilter
 from bot.usecases.cards import about
-from bot.usecases.former import SWITCHED, kept_data, say_way_back, served_before
+from bot.usecases.former import kept_data, say_way_back, served_before
 from bot.usecases.request import request_training
 
 _ROLE = "data"

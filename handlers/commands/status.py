@@ -10,6 +10,7 @@ from bot.domain.jobs import ENDS, Job, JobState
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter, Powers
 from bot.usecases.cards import about
+from bot.usecases.former import kept_data
 from bot.usecases.inquire import Asking, inquire
 from handlers.grammar import Word, is_job_id, parse_reference, shown, split
 from handlers.payloads import CommandPayload
@@ -54,7 +55,8 @@ async def tell_story(deps: Deps, job_id: str, team: str, number: int = 0) -> Mes
         raise UsageError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.", word=job_id)
     title, _ = about(deps, job.request.provider)
     moves, prompts = await deps.store.transitions(job_id), await deps.store.prompts(job_id)
-    return history.story(Story(job=job, moves=tuple(moves), prompts=tuple(prompts)), title, deps.now(), number=number)
+    told, is_kept = Story(job=job, moves=tuple(moves), prompts=tuple(prompts)), await kept_data(deps, job) is not None
+    return history.story(told, title, deps.now(), number=number, is_kept=is_kept)
 
 
 async def show_scores(deps: Deps, job: Job) -> Message:

@@ -128,10 +128,13 @@ def _scopes(query: str) -> Iterator[Block]:
 # -- one story --------------------------------------------------------------------------------------------------------
 
 
-def story(told: Story, title: str, now: datetime, *, number: int = 0) -> Message:
-    """A page of everything that is kept of one job: its data, what came of it, who decided what, its latest moves."""
+def story(told: Story, title: str, now: datetime, *, number: int = 0, is_kept: bool = True) -> Message:
+    """A page of everything that is kept of one job: its data, what came of it, who decided what, its latest moves.
+
+    `is_kept`: the bytes that were sent lie here still.
+    """
     job, name = told.job, named(title, told.job)
-    facts = [*_facts(job), *_outcome(job), took(told, now), *map(_decision, told.prompts)]
+    facts = [*_facts(job, is_kept=is_kept), *_outcome(job), took(told, now), *map(_decision, told.prompts)]
     moves = [f"{when(one.at)} {moved(one, 500)}" for one in reversed(told.moves)]
     pages = list(_pages([*facts, *moves]))
     number = min(number, len(pages) - 1)
@@ -180,7 +183,7 @@ def _pictures(job: Job) -> Iterator[Block]:
         yield blocks.button("Label balance", action_id(Action.LABELS), job.id)
 
 
-def _facts(job: Job) -> Iterator[str]:
+def _facts(job: Job, *, is_kept: bool) -> Iterator[str]:
     yield f"Asked by {person(job.request.actor)}, {when(job.created_at)}, training {code(job.id)}"
     if job.plan:
         yield from (f"{foreign(label, 80)}: {foreign(value)}" for label, value in job.plan.summary)
@@ -188,7 +191,8 @@ def _facts(job: Job) -> Iterator[str]:
         payload = job.plan.payload
         width = f" in {payload.columns:,} columns" if payload.columns else ""
         size = f"{payload.rows:,} rows{width}, {payload.size:,} bytes"
-        yield f"Data: {verbatim(payload.name)}, {size}, SHA-256 {code(payload.sha256)}"
+        gone = "" if is_kept else ", data deleted"
+        yield f"Data: {verbatim(payload.name)}, {size}, SHA-256 {code(payload.sha256)}{gone}"
         yield from (f"{foreign(label, 80)}: {foreign(fact)}" for label, fact in payload.facts.items())
         yield from (f"{foreign(label, 80)}: {text}" for label, text in tell(payload.balances, _MOST_LABELS))
         yield from (f"Warning: {foreign(warning, 500)}" for warning in payload.warnings)

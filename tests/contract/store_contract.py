@@ -601,6 +601,28 @@ class Prompts:
         assert await store.apply([bookkeeping(job, closes=(withdrawn,), opens=(a_prompt("p2"),))]) == [True]
         assert await store.open_prompts() == [a_prompt("p2")]
 
+    async def test_the_data_that_is_needed(self, store: Store) -> None:
+        """That of what lives or is asked about, and of the last two switched trainings of each model; no other."""
+
+        async def ended(id_: str, state: JobState, days: int, model: str = "my-model", sha256: str = "") -> None:
+            plan = replace(PLAN, payload=Payload(name="a", sha256=sha256 or id_, size=1, rows=1))
+            wish = a_wish(key=f"key of {id_}", model=model)
+            await keep(store, a_job(id_, state, request=wish, plan=plan, created_at=at(days=days)))
+
+        for day, id_ in enumerate(("live1", "live2", "live3"), 1):
+            await ended(id_, JobState.LIVE, day)
+        await ended("other1", JobState.PROMOTED, 1, model="other")
+        await ended("failed", JobState.FAILED, 9)
+        await ended("done", JobState.DONE, 9)
+        await ended("running", JobState.RUNNING, 1)
+        assert await store.needed_data() == {"live2", "live3", "other1", "running"}
+        kept = a_wish(key="k9", kept={"data": "live1"}, data={"data": "a"}, kept_from="live1")
+        await keep(store, a_job("again", request=kept))
+        question = a_prompt("p9", "failed", subject=Subject.GO_ON)
+        job = await found(store, "failed")
+        assert await store.apply([bookkeeping(job, opens=(question,))]) == [True]
+        assert await store.needed_data() == {"live1", "live2", "live3", "other1", "running", "failed"}
+
 
 class AtOnce:
     """Two processes on one database, each with a store of its own (`stores`; one twice, where only one may write)."""

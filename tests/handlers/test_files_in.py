@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import Event, Job, JobState
 from bot.usecases.check import check
+from bot.usecases.moves import move
+from bot.usecases.tidy import tidy_due
 from sandbox.slack.places import BOT_TOKEN
 from sandbox.world import DATA
 from tests.flows.lab import until
@@ -126,3 +129,21 @@ async def test_a_download_that_broke_off_is_taken_up_again(here: Edge) -> None:
     assert list(here.deps.files.spool.iterdir()) == []
     await here.run()
     assert (await here.jobs())[0].state is JobState.APPROVED
+
+
+async def test_old_data_is_deleted_and_its_story_says_so(here: Edge) -> None:
+    """A month after its last use, unless its training still lives; the same data may come anew."""
+    file = await upload(here)
+    lives = await checked(here, "/train sony demand")
+    ended = await checked(here, f"/train sony churn data={file['id']}")
+    await here.store.apply([move(here.deps, ended, Event.CANCEL)])
+    here.time.ahead += timedelta(days=29)
+    await tidy_due(here.deps)
+    assert "data deleted" not in await here.type(f"/status {ended.id}")
+    here.time.ahead += timedelta(days=2)
+    await tidy_due(here.deps)
+    assert lives.plan is not None
+    assert lives.plan.payload is not None
+    assert [path.name for path in here.deps.files.spool.iterdir()] == [lives.plan.payload.sha256]
+    assert "data deleted" in await here.type(f"/status {ended.id}")
+    assert "data deleted" not in await here.type(f"/status {lives.id}")
