@@ -19,7 +19,7 @@ from tests.short import short
 
 SESTEK = "/train sestek my-model en-US"
 START: dict[str, Any] = {"SWITCHYARD_APPROVALS__START": '["sestek"]'}
-PARTS = ("Waiting for you", "Your trainings", "Everything else alive", "Recent ends")
+PARTS = ("Waiting for you", "Your trainings", "Everything else alive", "Recent ends", "What you are told")
 
 
 async def opened(world: Lab, who: str, fits: Callable[[str], bool] = lambda text: True) -> OpenView:
@@ -75,8 +75,9 @@ def elements(view: OpenView) -> list[tuple[str, dict[str, Any]]]:
 
 
 def labels(view: OpenView) -> list[str]:
-    """What stands on the buttons, but for the one that the tab always has."""
-    return [one["text"]["text"] for _, one in elements(view) if one["text"]["text"] != "Start a training"]
+    """What stands on the buttons, but for those that the tab always has."""
+    always = ("Start a training", "Change what you are told")
+    return [one["text"]["text"] for _, one in elements(view) if one["text"]["text"] not in always]
 
 
 async def press(world: Lab, view: OpenView, label: str, who: str) -> None:
