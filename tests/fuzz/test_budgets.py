@@ -157,7 +157,8 @@ def answers(draw: st.DrawFn) -> Message:
 @st.composite
 def many_jobs(draw: st.DrawFn, most: int) -> list[Job]:
     some = draw(st.lists(jobs(), max_size=3))
-    return (some * most)[: draw(st.integers(0, most))]
+    found = (some * most)[: draw(st.integers(0, most))]
+    return [replace(job, id=f"{job.id[:-2]}{number:02}") for number, job in enumerate(found)]
 
 
 @cache
