@@ -380,6 +380,9 @@ class Store(Protocol):
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
         """The living job that follows this training; a `model` equal to the id is no name, and is not compared."""
 
+    async def same_data(self, job: Job) -> Job | None:
+        """The newest earlier training of the same model, of the same team, that was to send the very same file."""
+
     async def transitions(self, job_id: str) -> list[Transition]: ...
 
     async def earlier(self, job: Job) -> list[Earlier]:

@@ -98,6 +98,19 @@ def m011_pace_of_edits(db: Database) -> None:
     db.execute(f"CREATE TABLE paces (name TEXT PRIMARY KEY, {times})")
 
 
+@migrations()
+def m012_data_of_trainings(db: Database) -> None:
+    """The file of each training, worked out of its plan, and the way from a file to its trainings."""
+    db.execute(
+        """ALTER TABLE jobs ADD COLUMN data_sha256 TEXT GENERATED ALWAYS AS (
+            CASE WHEN typeof(plan) = 'text' AND json_valid(plan) THEN plan ->> '$.payload.sha256' END) VIRTUAL"""
+    )
+    db.execute(
+        """CREATE INDEX jobs_data ON jobs (data_sha256, provider, model, team, created_at, id)
+           WHERE data_sha256 IS NOT NULL"""
+    )
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

@@ -212,6 +212,10 @@ class SqliteStore:
     async def watched(self, provider: str, remote_id: str, model: str) -> Job | None:
         return await self._read(lambda db: _watched(db, provider, remote_id, model))
 
+    async def same_data(self, job: Job) -> Job | None:
+        payload = job.plan.payload if job.plan else None
+        return await self._read(lambda db: _same_data(db, job, payload.sha256)) if payload else None
+
     async def transitions(self, job_id: str) -> list[Transition]:
         sql = "SELECT * FROM transitions WHERE job_id = :id ORDER BY seq"
         return [to_transition(row) for row in await self._read(lambda db: rows(db, sql, {"id": job_id}))]
@@ -524,6 +528,17 @@ def _watched(db: Database, provider: str, remote_id: str, model: str) -> Job | N
               AND (model = :model OR :model = :remote_id) AND state NOT IN ({listed(ENDS)})
               ORDER BY created_at DESC LIMIT 1"""
     row = first(db, sql, {"provider": provider, "remote_id": remote_id, "model": model})
+    return to_job(row) if row else None
+
+
+SAME_DATA = """SELECT * FROM jobs WHERE data_sha256 = :sha256 AND provider = :provider AND model = :model
+    AND team = :team AND created_at <= :at AND id != :id ORDER BY created_at DESC, id DESC LIMIT 1"""
+
+
+def _same_data(db: Database, job: Job, sha256: str) -> Job | None:
+    wish = job.request
+    wanted = {"provider": wish.provider, "model": wish.model, "team": wish.actor.team, "at": to_ms(job.created_at)}
+    row = first(db, SAME_DATA, {**wanted, "sha256": sha256, "id": job.id})
     return to_job(row) if row else None
 
 

@@ -29,7 +29,8 @@ class Card:
     """The one card of a job. `notes` are sentences on what the state means here; `last` is the latest move.
 
     `since` is the move by which the training came to be at the service, while it is there; `took` how long it was
-    there, once it is trained; `forecast` when it may end.
+    there, once it is trained; `forecast` when it may end. `twin` is the latest earlier training of the same model with
+    the same file.
     """
 
     job: Job
@@ -38,6 +39,7 @@ class Card:
     since: Transition | None = None
     took: timedelta | None = None
     forecast: Forecast | None = None
+    twin: Job | None = None
     notes: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     result: Attachment | None = None

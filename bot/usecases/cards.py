@@ -20,6 +20,7 @@ async def card(deps: Deps, job: Job) -> Card:
     title, powers = about(deps, job.request.provider)
     transitions = await deps.store.transitions(job.id)
     is_there = job.state in AT_SERVICE
+    twin = await _twin(deps, job)
     return Card(
         job=job,
         title=title,
@@ -27,8 +28,9 @@ async def card(deps: Deps, job: Job) -> Card:
         since=began(transitions) if is_there else None,
         took=None if is_there else took(transitions),
         forecast=await _forecast(deps, job, transitions, deps.now()),
+        twin=twin,
         notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
-        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job)),
+        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job), *_story_of(twin)),
         result=await result_of(deps, job),
     )
 
@@ -45,6 +47,15 @@ async def has_aged(deps: Deps, job: Job, looked_at: datetime | None) -> bool:
         return False
     known = await deps.store.earlier(job)
     return forecast(since, looked_at or since, known) != forecast(since, deps.now(), known)
+
+
+async def _twin(deps: Deps, job: Job) -> Job | None:
+    """An earlier training with the same file; where kept data was asked for, the card tells that already."""
+    return None if job.request.kept else await deps.store.same_data(job)
+
+
+def _story_of(twin: Job | None) -> tuple[Button, ...]:
+    return (Button(label=f"Story {twin.id}", action="story", value=twin.id),) if twin else ()
 
 
 async def buttons_of(deps: Deps, job: Job) -> tuple[Button, ...]:

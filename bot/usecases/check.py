@@ -8,7 +8,8 @@ from datetime import timedelta
 from bot.domain.approvals import Standing, Subject
 from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
-from bot.domain.requests import Plan, SourceFile, TrainRequest
+from bot.domain.requests import Payload, Plan, SourceFile, TrainRequest
+from bot.domain.text import cut, in_one_line
 from bot.errors import DataError, MessengerError, UsageError
 from bot.ports import Deps, Work
 from bot.usecases.fetch import fetch
@@ -18,6 +19,7 @@ from bot.usecases.prompting import ask_gate, rule_of
 from bot.usecases.request import standing_of_asker
 
 AT_ONCE = 4
+_MOST_WARNINGS, _MOST_IN_WARNING = 10, 400
 
 
 async def check_due(deps: Deps) -> None:
@@ -70,7 +72,16 @@ def make_plan(deps: Deps, job: Job, fetched: Mapping[str, SourceFile]) -> Plan:
     payload = provider.prepare(job.request, files, deps.files.spool)
     if payload is not None:
         deps.files.renew(payload.sha256, deps.now())
-    return provider.plan(job.request, payload)
+    return provider.plan(job.request, bounded(payload) if payload else None)
+
+
+def bounded(payload: Payload) -> Payload:
+    """With so few and so short warnings that they are read; what is left out is counted."""
+    warnings = [cut(in_one_line(warning), _MOST_IN_WARNING) for warning in payload.warnings[:_MOST_WARNINGS]]
+    more = len(payload.warnings) - _MOST_WARNINGS
+    if more > 0:
+        warnings.append(f"{more:,} more warnings are not shown.")
+    return replace(payload, warnings=tuple(warnings))
 
 
 def _source(deps: Deps, request: TrainRequest, role: str) -> SourceFile:

@@ -44,7 +44,7 @@ def card(content: Card) -> Message:
     name = named(content.title, job)
     move = moved(content.last) if content.last else f"*{PHRASES[job.state]}*"
     shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(content))]
-    shown += blocks.lines([*_said(job), *_foretold(content), *_warnings(job)])
+    shown += blocks.lines([*_said(job), *_foretold(content), *_warnings(job), *_twin(content.twin)])
     shown += [blocks.attachment(content.result)] if content.result else []
     last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([card_button(one) for one in content.buttons])] if content.buttons else []
@@ -86,6 +86,13 @@ def _data(job: Job) -> Iterator[tuple[str, str]]:
 def _warnings(job: Job) -> Iterator[str]:
     warnings = job.plan.payload.warnings if job.plan and job.plan.payload else ()
     return (f":warning: Warning: {foreign(warning, 500)}" for warning in warnings)
+
+
+def _twin(twin: Job | None) -> Iterator[str]:
+    """The same file twice for the same model is no mistake of its own, but worth a look."""
+    if twin is not None:
+        asked = f"{when(twin.created_at)} by {person(twin.request.actor)}"
+        yield f":repeat: The same file as in training {code(twin.id)}, asked for {asked}: *{PHRASES[twin.state]}*."
 
 
 def _said(job: Job) -> Iterator[str]:

@@ -531,6 +531,26 @@ class Moves:
         assert await store.watched("sestek", "r1", "else") is None
         assert await store.watched("aitems", "r1", "my-model") is None
 
+    async def test_an_earlier_training_with_the_same_file_is_found(self, store: Store) -> None:
+        """The newest earlier one of the same model and team, whatever became of it; nothing without a file."""
+
+        async def trained(id_: str, minute: int, sha256: str = "a" * 64, **wish: Any) -> Job:
+            payload = Payload(name="a.jsonl", sha256=sha256, size=1, rows=1)
+            plan = Plan(provider="sestek", model="my-model", body={}, payload=payload)
+            request = a_wish(f"key of {id_}", **wish)
+            job = a_job(id_, JobState.FAILED, created_at=at(minutes=minute), request=request, plan=plan)
+            return await keep(store, job)
+
+        first, second = await trained("first", 1), await trained("second", 2)
+        await trained("other file", 3, "b" * 64)
+        await trained("other model", 3, model="else")
+        await trained("other team", 3, actor=Actor(team="T0OTHER", user="U0ADA"))
+        late = await trained("late", 9)
+        assert await store.same_data(late) == second
+        assert await store.same_data(second) == first
+        assert await store.same_data(first) is None
+        assert await store.same_data(replace(late, plan=None)) is None
+
 
 class Prompts:
     """A question is answered once."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from bot.domain.approvals import Prompt
+from bot.domain.balances import Balance, weigh
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Card, Content, Line, Note, Question
 from bot.domain.history import Story
@@ -57,7 +58,13 @@ def payloads(draw: st.DrawFn) -> Payload:
         rows=draw(st.integers(0, 2**63)),
         facts=dict(draw(PAIRS)),
         warnings=tuple(draw(st.lists(TEXTS, max_size=12))),
+        balances=tuple(draw(st.lists(balances(), max_size=4))),
     )
+
+
+def balances() -> st.SearchStrategy[Balance]:
+    counts = st.dictionaries(TEXTS, st.integers(1, 10**9), min_size=1, max_size=8)
+    return st.builds(weigh, TEXTS, counts, is_label=st.booleans(), part=st.sampled_from(["data", "eval"]))
 
 
 @st.composite

@@ -37,6 +37,10 @@ def plan(foreign: str = "my-model", lines: int = 3) -> Plan:
         rows=56_789,
         facts={"labels": foreign},
         warnings=(foreign, foreign),
+        balances=(
+            weigh(foreign, {f"{foreign} {number}": number for number in range(1, 61)}, is_label=True),
+            weigh(foreign, {foreign: 3, "": 2}, part="eval"),
+        ),
     )
     summary = tuple((f"{foreign} {number}", foreign) for number in range(lines))
     return Plan(provider="sestek", model=foreign, body={}, summary=summary, payload=payload)
@@ -131,7 +135,7 @@ def aged(foreign: str = "my-model") -> Iterator[Card]:
     """The card of a training that is at the service for a while, and of one that has been."""
     bare = Card(job=job(foreign=foreign), title="Sestek Knovvu ML", last=move(reason=foreign))
     for event in (Event.ACCEPT, Event.FIND, None):
-        yield replace(bare, since=move(event=event))
+        yield replace(bare, since=move(event=event), twin=job(JobState.LIVE, foreign, id="jearlier"))
     yield from (replace(bare, since=move(event=Event.ACCEPT), forecast=one) for one in forecasts())
     yield replace(bare, job=job(JobState.DONE, foreign), took=timedelta(minutes=23, seconds=5))
 

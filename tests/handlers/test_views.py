@@ -521,7 +521,7 @@ def test_a_long_story_is_told_on_pages() -> None:
     assert all(faults(page) == [] and "did not fit" not in read(page) for page in pages)
     found = [int(number) for page in reversed(pages) for number in re.findall(r"eason (\d+) r", read(page))]
     assert found == list(range(1, 200))
-    assert [one["text"]["text"] for one in pressed(pages[-1].blocks)] == ["Back"]
+    assert [one["text"]["text"] for one in pressed(pages[-1].blocks)] == ["Back", "Label balance"]
     beyond = history.story(told, "Sony", samples.AT, number=999_999)
     assert read(beyond) == read(pages[-1])
 

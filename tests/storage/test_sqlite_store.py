@@ -20,6 +20,7 @@ from bot.domain.changes import NoticeKind
 from bot.domain.history import Story
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Event, Job, JobState
+from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
 from bot.usecases.export import PAGE, write_stories
@@ -27,7 +28,7 @@ from storage.migrations import migrations
 from storage.rows import job_row
 from storage.sqlite import connect, is_sound
 from storage.statements import insert
-from storage.store import SqliteStore
+from storage.store import SAME_DATA, SqliteStore
 from tests.contract.audit_contract import AuditContract
 from tests.contract.samples import (
     NOW,
@@ -370,6 +371,31 @@ class TestMigrations:
         async with opened(path) as store:
             assert await execute(store, "SELECT * FROM durations ORDER BY job_id") == before
             assert [one.took.total_seconds() for one in await store.earlier(kept[0])] == [1740, 1740]
+
+    async def test_a_file_is_looked_up_in_its_index(self, path: Path) -> None:
+        """However long the history is: the newest training with the same file is the first that is read."""
+        async with opened(path) as store:
+            marks = {"sha256": "a", "provider": "p", "model": "m", "team": "t", "at": 1, "id": "j"}
+            plan = await store._read(lambda db: db.execute(f"EXPLAIN QUERY PLAN {SAME_DATA}", marks).fetchall())
+        [step_] = [row[-1] for row in plan]
+        assert step_.startswith(
+            "SEARCH jobs USING INDEX jobs_data (data_sha256=? AND provider=? AND model=? AND team=?"
+        )
+
+    async def test_files_of_an_earlier_version_are_known(self, path: Path) -> None:
+        """The column is worked out of the plans that there are; a damaged one is in nobody's way."""
+        payload = Payload(name="a.jsonl", sha256="a" * 64, size=1, rows=1)
+        plan = Plan(provider="sestek", model="my-model", body={}, payload=payload)
+        old = connect(path)
+        migrations.apply(old, stop_before="m012_data_of_trainings")
+        for id_ in ("j1", "j2"):
+            insert(old, "jobs", job_row(a_job(id_, plan=plan)))
+        old.execute("UPDATE jobs SET plan = '{\"half' WHERE id = 'j2'")
+        old.close()
+        async with opened(path) as store:
+            found = await store.same_data(a_job("j3", plan=plan))
+        assert found is not None
+        assert found.id == "j1"
 
     async def test_a_migration_that_fails_leaves_the_file_as_it_was(self, path: Path) -> None:
         """Half a migration would never be finished."""
