@@ -48,6 +48,8 @@ _FORGET = (
     "UPDATE notices SET state = 'dropped', body = '{}', taken_at = NULL, in_doubt = 0 WHERE kind = 'told'",
     # who waits for an export: it was made since, or is asked for anew
     "UPDATE notices SET state = 'dropped', body = '{}', taken_at = NULL WHERE kind = 'export' AND state = 'pending'",
+    # what was held for the end of quiet hours, which was told since
+    "UPDATE notices SET state = 'dropped', error = 'restored' WHERE state = 'kept'",
 )
 
 

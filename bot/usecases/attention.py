@@ -84,7 +84,10 @@ async def _fate_for(deps: Deps, user: str, found: _Found) -> Fate:
 
 async def _follows(deps: Deps, user: str, person: Person, found: _Found) -> bool:
     """Guests see some channels alone, so they are told of none; of whom Slack tells nothing it is not known."""
-    if person.is_guest or person.read_at is None or await _is_called_in_a_group(deps, user, found):
+    if person.read_at is None:
+        log.warning("news are told to nobody of whom Slack tells nothing", user=user)
+        return False
+    if person.is_guest or await _is_called_in_a_group(deps, user, found):
         return False
     return await _may_be_told(deps, user, found)
 

@@ -28,6 +28,9 @@ MOST_PATTERN = 200
 EACH = "all"
 """Stands for every service."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONG_DAYS = dict(
+    zip(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), DAYS, strict=True)
+)
 _HOURS = re.compile(r"([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?[-–—]([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?")
 _PLACES = ("here", "me")
 _CLOSE = 0.75
@@ -231,7 +234,7 @@ def _clock(hour: str, minute: str | None) -> time:
 
 
 def _days(word: Word) -> set[int]:
-    named = [day.strip()[:3] if len(day.strip()) > 3 else day.strip() for day in word.text.casefold().split(",")]
+    named = [_LONG_DAYS.get(day.strip(), day.strip()) for day in word.text.casefold().split(",")]
     wrong = next((day for day in named if day not in DAYS), None)
     if wrong is not None or word.name not in ("", "days"):
         raise UsageError(

@@ -2,22 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from bot.domain.approvals import ANSWERS, GATES, Answer, Outcome, Prompt, Subject, Vote
+from bot.domain.attention import About, Follow, Habits, Mute, Topic, Wishes
 from bot.domain.balances import weigh
 from bot.domain.changes import Button
 from bot.domain.charts import durations, scoreboard, spells_of
-from bot.domain.contents import Card, Content, Line, Note, Question, Reminder
+from bot.domain.contents import Card, Content, Digest, Line, Note, Question, Reminder, Told
 from bot.domain.forecast import Forecast
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus, Transition
-from bot.domain.policy import Rule
+from bot.domain.policy import Quiet, Rule
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
 from handlers.marks import foreign as safe
 from handlers.views import charts, forms, history
 from handlers.views.blocks import Message
+from handlers.views.wishes import listed
+from handlers.views.wishes_form import wishes_form
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ADA, BORA, CHIE = (Actor(team="T0SWITCHYD", user=user) for user in ("U0ADA00001", "U0BORA0001", "U0CHIE0001"))
@@ -160,11 +163,50 @@ def contents(foreign: str = "my-model") -> Iterator[Content]:
     yield from (question(asked, foreign) for asked in prompts(foreign))
     yield from (question(asked, foreign) for asked in halfway(foreign))
     yield from reminders()
+    yield from elsewhere(foreign)
     yield Note(text=f"Sestek Knovvu ML has not answered: {safe(foreign)}")
+
+
+def elsewhere(foreign: str = "my-model") -> Iterator[Content]:
+    """What is told to who follows, and what names somebody whom it does not call."""
+    names = {ADA.user: safe(foreign) or "ada", BORA.user: foreign or "bora"}
+    news = [
+        Told(
+            job=job(state, foreign, place="C0ALARM001"),
+            title="Sestek Knovvu ML",
+            move=move(state, foreign),
+            url="https://example.com/p1",
+        )
+        for state in JobState
+    ]
+    asked = [Told(job=job(foreign=foreign, place="D1"), title="Sestek Knovvu ML", prompt=one) for one in prompts()]
+    yield from (*news, *asked)
+    yield Digest(told=(news[0],))
+    yield Digest(told=(*news, *asked)[:20], more=7)
+    yield replace(question(prompt(), foreign), names=names)
+    yield replace(next(reminders()), names=names)
+
+
+def wishes(foreign: str = "my-model", count: int = 3) -> Wishes:
+    """What somebody wished for, as much of it as `count`."""
+    about = About(provider="sestek", model=foreign[:200])
+    targets = [ADA.user, "C0ALARM001"]
+    follows = [
+        Follow(id=f"f{number}", team=ADA.team, target=targets[number % 2], about=about, topic=topic)
+        for number, topic in zip(range(count), [*Topic] * count, strict=False)
+    ]
+    mutes = [
+        Mute(id=f"m{number}", since=AT, until=AT, job_id="j2345ab" * (number % 2), about=about)
+        for number in range(count)
+    ]
+    quiet = Quiet(begins=time(22, 15), ends=time(7), days=(5, 6)) if count else None
+    habits = Habits(user=ADA.user, mutes=tuple(mutes), quiet=quiet)
+    return Wishes(follows=tuple(follows), habits=habits, zone="Europe/Istanbul")
 
 
 def histories(foreign: str = "my-model") -> Iterator[Message]:
     """Every answer that lists jobs or tells of one."""
+    yield from (listed(wishes(foreign, count)) for count in (0, 3, 20))
     jobs = [job(state, foreign, id=f"j2345{number:02}") for number, state in enumerate(JobState)]
     yield history.alive([])
     yield history.alive(jobs)
@@ -226,3 +268,5 @@ def views(foreign: str = "my-model") -> Iterator[dict[str, Any]]:
     """Every form."""
     yield forms.reason_form(f'{{"value": "p1|{"d" * 64}", "url": "https://hooks.slack.com/actions/T0/1/x"}}')
     yield forms.told(safe(foreign))
+    for count in (0, 3, 20):
+        yield wishes_form("{}", wishes(foreign, count), {"sestek": safe(foreign)}, has_channel=count > 0)

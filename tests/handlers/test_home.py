@@ -53,12 +53,14 @@ def full(foreign: str = "my-model", facts: int = 4, **fields: Any) -> HomePage:
         "others": entries(JobState.OFFERED, foreign, MOST_OTHERS),
         "others_count": 200,
         "ended": entries(JobState.REJECTED, foreign, MOST_ENDED),
+        "wishes": samples.wishes(foreign, 20),
     }
     return HomePage(**{**made, **fields})
 
 
 def pages(foreign: str = "my-model") -> Iterator[HomePage]:
     yield HomePage()
+    yield HomePage(wishes=samples.wishes(count=0))
     yield HomePage(said=Say(text=foreign), said_at=samples.AT, is_shut=True)
     yield full(foreign)
     yield full(foreign, facts=40)
