@@ -227,7 +227,8 @@ class SlackMessenger:
             raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
         if response.status_code == 429 or response.status_code >= 500:
             raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
-        return response.status_code
+        is_refused = response.status_code == HTTPStatus.OK and _says_no(response.body)
+        return HTTPStatus.BAD_REQUEST if is_refused else response.status_code
 
     async def publish(self, user: str, page: HomePage, *, unless: str = "") -> str:
         view = home(page)
@@ -406,6 +407,11 @@ def code_of(error: SlackApiError) -> str:
     """Slack's word for a refusal; "" where its answer could not be read, and the SDK hands on the bare response."""
     data = getattr(error.response, "data", None)
     return str(data.get("error", "")) if isinstance(data, dict) else ""
+
+
+def _says_no(body: str | None) -> bool:
+    """Whether an answer refuses though its status is good: a guess, for no page tells how blocks are refused here."""
+    return '"ok":false' in (body or "")[:200].replace(" ", "")
 
 
 def _read(reply: Any, key: str, kind: type[T]) -> T:

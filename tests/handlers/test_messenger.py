@@ -501,6 +501,16 @@ NO_ANSWERS: dict[str, Answer] = {
 }
 
 
+async def test_a_refusal_with_a_good_status_is_one(stage: tuple[Scripted, SlackMessenger]) -> None:
+    """Slack says no to a method with HTTP 200, and may to an answer too: the words go out, and where they are refused
+    as well, it is no success."""
+    service, messenger = stage
+    service.on("POST", "/answer", says({"ok": False, "error": "invalid_blocks"}))
+    with pytest.raises(MessengerError, match="400"):
+        await messenger.answer(f"{service.url}/answer", Say(text="x"), [{"type": "divider"}])
+    assert service.count("POST", "/answer") == 2
+
+
 @pytest.mark.parametrize("case", NO_ANSWERS)
 async def test_an_unreadable_answer_leaves_a_post_unclear(stage: tuple[Scripted, SlackMessenger], case: str) -> None:
     """A proxy's page or half an answer says nothing about the message: it is looked up before it is said again."""
