@@ -41,6 +41,7 @@ from bot.usecases.launch import launch_due
 from bot.usecases.poll import poll_due
 from bot.usecases.promote import promote_due
 from bot.usecases.recover import recover
+from bot.usecases.recur import recur_due
 from bot.usecases.remind import remind_due
 from bot.usecases.settle import settle_due
 from bot.usecases.tidy import tidy_due
@@ -61,6 +62,7 @@ TICKS: Mapping[str, Callable[[Deps], Any]] = {
     "collect": collect_due,
     "inquire": inquire_due,
     "deliver": deliver_due,
+    "recur": recur_due,
     "groups": read_groups,
     "expire": expire_due,
     "remind": remind_due,
@@ -220,9 +222,12 @@ def limits_of(settings: Settings) -> Limits:
         step=timedelta(seconds=poll.step_timeout_seconds),
         download=timedelta(minutes=settings.data.download_minutes),
         keep_data=timedelta(days=settings.data.keep_days),
+        late=timedelta(hours=poll.late_hours),
         caps=Caps(
             living=settings.limits.living_per_person,
             commands=settings.limits.commands_per_minute,
+            schedules=settings.limits.recurring_per_person,
+            schedules_here=settings.limits.recurring_per_channel,
         ),
         edits=Allowance(per_minute=settings.slack.edits_per_minute),
     )

@@ -20,6 +20,7 @@ from bot.domain.jobs import AT_SERVICE, Job, JobState, RemoteStatus, Transition
 from bot.domain.pace import Allowance, Pace
 from bot.domain.people import Person
 from bot.domain.policy import Act, Policy
+from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
 from bot.domain.shared_files import SharedFile
 from bot.errors import ProviderError
@@ -219,6 +220,38 @@ class Answered:
     job: Job
 
 
+class Planned(StrEnum):
+    """What became of a wish to train again and again."""
+
+    NEW = "new"
+    SAME = "same"  # an equal one of the same person in the same channel goes on already
+    FULL = "full"  # the person has as many as one may have
+    CROWDED = "crowded"  # as many as may be end in this channel
+    TOO_FAST = "too_fast"  # the person sent too many commands within a minute; nothing was kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAnswer:
+    """How it was answered, and the schedule that was made or stands in the way."""
+
+    planned: Planned
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRun:
+    """A run of a schedule whose time has come: `change` brings its job into the world.
+
+    `started` is the schedule afterwards; `skipped` where something stands in the way, which `otherwise` tells of.
+    """
+
+    change: Change
+    started: Schedule
+    skipped: Schedule
+    notices: tuple[Notice, ...] = ()
+    otherwise: Mapping[Asked, Notice] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """Which jobs of the history. `text` is looked for in model, id and parameters; empty fields do not filter."""
@@ -304,14 +337,19 @@ class Overview:
     others: tuple[Job, ...] = ()
     others_count: int = 0
     ended: tuple[Job, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    schedule_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How much one person may have and ask: living trainings, and commands a minute. None is no limit."""
+    """How much one person may have and ask: living trainings, commands a minute, and recurring trainings; of these
+    also how many a channel may have. None is no limit."""
 
     living: int | None = None
     commands: int | None = None
+    schedules: int | None = None
+    schedules_here: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +385,45 @@ class Store(Protocol):
 
     async def asked_for(self, request_key: str) -> TrainRequest | None:
         """The wish that was answered with SAME under this key."""
+
+    async def plan(
+        self,
+        schedule: Schedule,
+        *,
+        url: str = "",
+        caps: Caps = Caps(),
+        notices: Sequence[Notice] = (),
+        records: Sequence[Record] = (),
+    ) -> PlanAnswer:
+        """Keep a schedule, with what is told of it. The same delivery (`request_key`) gets the same one.
+
+        `url` (a secret) lets it be answered once its first time is known.
+        """
+
+    async def schedule(self, schedule_id: str) -> Schedule | None: ...
+
+    async def schedules(self, team: str, *, place: str = "", user: str = "", limit: int = 20) -> list[Schedule]:
+        """Those that have not ended, by their next time; empty texts do not filter, and a limit of -1 is none."""
+
+    async def claim_schedules(self, now: datetime, lease_until: datetime, limit: int) -> list[Schedule]:
+        """Those whose turn it is; nobody else gets them until the lease is over."""
+
+    async def put_off(self, schedule_id: str, until: datetime) -> None:
+        """Have its turn later, without a change."""
+
+    async def answer_url(self, schedule_id: str) -> str:
+        """Where who planned it can be answered; "" where that is too late."""
+
+    async def amend_schedule(
+        self, schedule: Schedule, *, notices: Sequence[Notice] = (), records: Sequence[Record] = ()
+    ) -> bool:
+        """Write a schedule over the version before; False, and nothing is written, where it has moved on."""
+
+    async def run_schedule(
+        self, run: DueRun, *, same_since: datetime, is_exclusive: bool, caps: Caps
+    ) -> Answered | None:
+        """Keep the job of a run together with the next time. None, and nothing is written, where the schedule has moved
+        on: its run was somebody else's. What stands in the way of a request does here too."""
 
     async def claim_due(self, work: Work, now: datetime, lease_until: datetime, limit: int) -> list[Job]:
         """The jobs whose turn it is, earliest first; nobody else gets them until the lease is over."""
@@ -519,7 +596,7 @@ class Store(Protocol):
 
     async def visit(self, user: str) -> Visit | None: ...
 
-    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int) -> Overview:
+    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int, schedules: int = 0) -> Overview:
         """At most so many of each list, of the workspace of this person."""
 
     async def published(self, notice: Notice, shown: str) -> None:
@@ -687,6 +764,7 @@ class Limits:
     download: timedelta = timedelta(minutes=10)
     keep_data: timedelta = timedelta(days=30)
     offers: timedelta = timedelta(seconds=4)
+    late: timedelta = timedelta(hours=6)
     caps: Caps = Caps()
     edits: Allowance = EDITS
 

@@ -212,6 +212,7 @@ class PollSettings(Section):
     live_minutes: Positive = 60
     lost_minutes: Positive = 10
     hold_hours: Positive = 24
+    late_hours: Hours = 6
     step_timeout_seconds: Positive = 60
 
     @model_validator(mode="after")
@@ -232,6 +233,8 @@ class LimitSettings(Section):
 
     living_per_person: int = Field(default=20, ge=1)
     commands_per_minute: int = Field(default=30, ge=1)
+    recurring_per_person: int = Field(default=10, ge=1)
+    recurring_per_channel: int = Field(default=30, ge=1)
 
 
 class AuditSettings(Section):

@@ -5,14 +5,15 @@ Options are `name=value`; a value may be quoted, and the quotes that Slack makes
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher, get_close_matches
 
 from bot.domain.arguments import Argument, Family, Kind, usage
 from bot.domain.job_exports import Form
 from bot.domain.jobs import ENDS, JobState
-from bot.domain.requests import Json
+from bot.domain.recurring import EVERY, Timetable, fill, parse_every
+from bot.domain.requests import Json, Run
 from bot.domain.text import find_unfit, in_one_line
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
@@ -28,6 +29,8 @@ _SINCE = re.compile(r"([0-9]{1,4})([hdw])")
 _SPACE = re.compile(r"\s")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _HISTORY_OPTIONS = "`since=7d` filters, and `export=csv` or `export=jsonl` after `/jobs` makes a file"
+SCOPES = ("here", "mine", "all")
+"""Whose trainings are meant: those of the conversation, of who asks, of the workspace."""
 MOST_CHARACTERS = 4000
 MOST_IN_A_SENTENCE = 800
 
@@ -45,12 +48,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What `/train PROVIDER …` asks for."""
+    """What `/train PROVIDER …` asks for; with `every`, again and again, and names may hold `{date}` and the like."""
 
     provider: str
     model: str
     params: Mapping[str, Json] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
+    every: Timetable | None = None
 
 
 def split(text: str) -> list[Word]:
@@ -99,17 +103,47 @@ def _quoted(text: str, at: int, family: str) -> tuple[str, int]:
 def parse_train(provider: Provider, words: Sequence[Word]) -> Wish:
     """What is asked of a provider. Raises UsageError that names the word and the way out."""
     arguments = provider.arguments
+    every, words = _take_every(provider, words)
     positionals = [word for word in words if not word.name]
-    params = _positionals(provider, positionals)
+    params = _positionals(provider, positionals, recurs=every is not None)
     data: dict[str, str] = {}
     for word in words:
         if word.name:
-            _take_option(provider, word, params, data)
+            _take_option(provider, word, params, data, recurs=every is not None)
     _refuse_missing_options(provider, params, data)
-    return Wish(provider=provider.name, model=str(params[arguments.model]), params=params, data=data)
+    return Wish(provider=provider.name, model=str(params[arguments.model]), params=params, data=data, every=every)
 
 
-def _positionals(provider: Provider, words: Sequence[Word]) -> dict[str, Json]:
+def _take_every(provider: Provider, words: Sequence[Word]) -> tuple[Timetable | None, list[Word]]:
+    """When to train again, at a service that can, and the words besides."""
+    option = next((one for one in provider.arguments.options if one.kind is Kind.EVERY), None)
+    given = [word for word in words if option and word.name == option.name]
+    if len(given) > 1:
+        raise given_twice(given[0].name)
+    try:
+        every = parse_every(given[0].text) if given else None
+    except UsageError as error:
+        raise UsageError(f"{error}{_parameter_instead(provider)}", word=error.word) from None
+    return every, [word for word in words if word not in given]
+
+
+def _parameter_instead(provider: Provider) -> str:
+    family = next((one for one in provider.arguments.families if one.is_open), None)
+    return f" A parameter that is called so is written `{family.prefix}{EVERY.name}=`." if family else ""
+
+
+def of_a_run(argument: Argument) -> Argument:
+    """The argument of a recurring training: what is refused of a name is so of one that a run has filled."""
+    refuse = argument.refuse
+    if refuse is None or argument.kind not in (Kind.TEXT, Kind.SOURCE):
+        return argument
+    return replace(argument, refuse=lambda text: refuse(fill(text, _ANY_RUN, "")))
+
+
+_ANY_RUN = Run(schedule="", number=1, planned_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def _positionals(provider: Provider, words: Sequence[Word], *, recurs: bool) -> dict[str, Json]:
     expected = provider.arguments.positionals
     line = usage(provider.name, provider.arguments)
     if len(words) > len(expected):
@@ -118,18 +152,21 @@ def _positionals(provider: Provider, words: Sequence[Word]) -> dict[str, Json]:
     if len(words) < len(expected):
         missing = expected[len(words)]
         raise UsageError(f"{missing.label} is missing{_choices(missing)}. It goes: `{line}`.", word=missing.label)
-    pairs = zip(expected, words, strict=True)
+    meant = [of_a_run(argument) if recurs else argument for argument in expected]
+    pairs = zip(meant, words, strict=True)
     return {argument.name: read_value(argument, word.text, label=argument.label) for argument, word in pairs}
 
 
-def _take_option(provider: Provider, word: Word, params: dict[str, Json], data: dict[str, str]) -> None:
+def _take_option(
+    provider: Provider, word: Word, params: dict[str, Json], data: dict[str, str], *, recurs: bool
+) -> None:
     option = next((one for one in provider.arguments.options if one.name == word.name), None)
     if option is None:
         take_family(provider, word, params)
         return
     if word.name in params or word.name in data:
         raise given_twice(word.name)
-    value = read_value(option, word.text, label=f"{word.name}=")
+    value = read_value(of_a_run(option) if recurs else option, word.text, label=f"{word.name}=")
     if option.kind is Kind.SOURCE:
         data[option.name] = value
     else:
@@ -317,7 +354,7 @@ def parse_history(
             fields["since"] = now - duration(word.text, "since")
         elif word.name:
             raise UsageError(f"`{shown(word.name)}=` is not known here: {_HISTORY_OPTIONS}.", word=word.name)
-        elif key in ("here", "mine", "all"):
+        elif key in SCOPES:
             fields |= {"place": place if key == "here" else "", "user": user if key == "mine" else ""}
         elif key in providers:
             fields["provider"] = key

@@ -12,7 +12,7 @@ from bot.domain.changes import NOTHING, Say
 from bot.domain.text import cut, readable
 from bot.errors import DataError, StoreError, SwitchyardError, UsageError
 from bot.ports import Deps
-from bot.usecases.moves import tell_person
+from bot.usecases.moves import body_of, tell_person
 from handlers.marks import clipped, literal
 from handlers.views import blocks, forms
 from handlers.views.blocks import Message
@@ -117,8 +117,4 @@ def _message(answer: Say | Message) -> Message:
 def _body(answer: Say | Message) -> dict[str, Any]:
     if isinstance(answer, Message):
         return {"text": answer.text, "blocks": list(answer.blocks)}
-    buttons: list[Mapping[str, Any]] = [
-        {"label": one.label, "action": one.action, "value": one.value, "is_primary": one.is_primary}
-        for one in answer.buttons
-    ]
-    return {"text": answer.text, "buttons": buttons}
+    return body_of(answer)

@@ -54,6 +54,7 @@ class Action(StrEnum):
     SCORES = "scores"  # a picture of the scores of a training's model
     LABELS = "labels"  # a picture of how the rows of a training's data are spread over labels
     DURATIONS = "durations"  # a picture of how long the trainings that fit took
+    STOP_RECURRING = "stop_recurring"  # no further run of a training that recurs
     EXPORT = "export"  # all that fits, as a file; qualified by its form
     FORM = "form"  # opens the form, filled with what was understood of a command
     AGAIN = "again"  # opens the form, filled with the wish of a training

@@ -1,14 +1,25 @@
 """What is asked of a provider, as texts: of a form's fields, of a command's words, of a stored request. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot.domain.arguments import Argument, Family, Kind
+from bot.domain.recurring import EVERY, varies
 from bot.domain.requests import Json, TrainRequest
 from bot.errors import UsageError
 from bot.ports import Provider
-from handlers.grammar import MOST_CHARACTERS, QUOTES, Word, parse_train, read_value, refuse_unfit, split, take_family
+from handlers.grammar import (
+    MOST_CHARACTERS,
+    QUOTES,
+    Word,
+    of_a_run,
+    parse_train,
+    read_value,
+    refuse_unfit,
+    split,
+    take_family,
+)
 
 _WAYS = (("", ""), ('"', '"'), ("'", "'"), ("«", "»"), ("‹", "›"))
 """No quotes, and one pair of each family."""
@@ -113,10 +124,11 @@ def problems_of(provider: Provider, draft: Draft) -> dict[str, str]:
     """What can be seen of each field alone, by the name of its argument or family: the sentences of a command."""
     arguments, texts = provider.arguments, draft.texts
     found: dict[str, str] = {}
+    recurs = bool(texts.get(EVERY.name))
     for argument in (*arguments.positionals, *arguments.options):
         text = texts.get(argument.name, "")
         if text or argument.required:
-            found |= _problem(argument.name, partial(_read, argument, text))
+            found |= _problem(argument.name, partial(_read, of_a_run(argument) if recurs else argument, text))
     for family in arguments.families:
         found |= _problem(family.name, partial(_read_family, provider, family, texts.get(family.name, "")))
     return found
@@ -152,6 +164,29 @@ def to_line(provider: Provider, request: TrainRequest) -> str | None:
         return None
     is_same = (again.params, again.data) == (request.params, request.data)
     return line if is_same and len(line) <= MOST_CHARACTERS else None
+
+
+def with_marks(provider: Provider, words: Sequence[Word]) -> str | None:
+    """The command with `{date}` in each name that has to differ from run to run; None where no such name is taken."""
+    for mark in ("-{date}", "_{date}", "{n}"):
+        line = " ".join(["/train", provider.name, *map(typed, _marked(provider, words, mark))])
+        try:
+            parse_train(provider, split(line)[2:])
+        except UsageError:
+            continue
+        return line
+    return None
+
+
+def _marked(provider: Provider, words: Sequence[Word], mark: str) -> list[Word]:
+    arguments = provider.arguments
+    unique = {one.name for one in (*arguments.positionals, *arguments.options) if one.unique}
+    names = iter([one.name for one in arguments.positionals])
+    named = [(word.name or next(names, ""), word) for word in words]
+    return [
+        replace(word, text=word.text + mark) if name in unique and not varies(word.text) else word
+        for name, word in named
+    ]
 
 
 def typed(word: Word) -> str:

@@ -43,6 +43,7 @@ _FEW = 3
 _FORGET = (
     # where to answer
     "UPDATE requests SET url = '' WHERE url != ''",
+    "UPDATE schedules SET url = '' WHERE url != ''",
     "UPDATE clicks SET click = json_set(click, '$.url', '')",
     "DELETE FROM inquiries",
     "UPDATE notices SET state = 'dropped', body = '{}', taken_at = NULL, in_doubt = 0 WHERE kind = 'told'",

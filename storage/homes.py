@@ -11,6 +11,7 @@ from bot.domain.changes import Notice, NoticeKind
 from bot.domain.jobs import ENDS, Job, JobState
 from bot.domain.requests import Actor
 from bot.ports import Overview, Visit
+from storage import schedules
 from storage.rows import Row, readable, to_job, to_ms, to_prompt, to_visit, visit_row
 from storage.statements import first, listed, put, rows
 
@@ -83,6 +84,8 @@ def overview(db: Database, actor: Actor, limits: Mapping[str, int]) -> Overview:
         mine_count=_count(db, MINE, values),
         others=_newest(db, OTHERS, {**values, "limit": limits["others"]}),
         others_count=_count(db, OTHERS, values),
+        schedules=tuple(schedules.listed(db, actor.team, "", "", limits["schedules"])),
+        schedule_count=schedules.count(db, actor.team),
         ended=_jobs(db, f"SELECT * {ENDED} ORDER BY state_at DESC LIMIT :limit", {**values, "limit": limits["ended"]}),
     )
 

@@ -111,6 +111,19 @@ def m012_data_of_trainings(db: Database) -> None:
     )
 
 
+@migrations()
+def m013_schedules(db: Database) -> None:
+    """Trainings that are asked for again and again; `act_at` is when one has its turn."""
+    db.execute(
+        """CREATE TABLE schedules (
+            id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL, team TEXT NOT NULL,
+            user TEXT NOT NULL, place TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL,
+            next_at INTEGER, act_at INTEGER,
+            version INTEGER NOT NULL, url TEXT NOT NULL, schedule TEXT NOT NULL)"""
+    )
+    db.execute("CREATE INDEX schedules_due ON schedules (act_at) WHERE act_at IS NOT NULL")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

@@ -16,6 +16,7 @@ from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import Event, Job, JobState, Look, Transition
 from bot.domain.people import Person
+from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
@@ -35,6 +36,7 @@ VISIT = TypeAdapter(Visit)
 PERSON = TypeAdapter(Person)
 IDENTITY = TypeAdapter(Identity)
 HABITS = TypeAdapter(Habits)
+SCHEDULE = TypeAdapter(Schedule)
 _JSON: TypeAdapter[Mapping[str, Json]] = TypeAdapter(dict[str, Any])
 
 Row = Mapping[str, Any]
@@ -307,6 +309,29 @@ def habits_row(habits: Habits) -> dict[str, Any]:
 def to_habits(row: Row) -> Habits:
     with _reading(f"What {row['user']} wants to be told", row):
         return HABITS.validate_json(row["habits"])
+
+
+def schedule_row(schedule: Schedule) -> dict[str, Any]:
+    """Every column but the time of its next turn and the url."""
+    request = schedule.request
+    return {
+        "id": schedule.id,
+        "key": request.request_key,
+        "fingerprint": schedule.fingerprint,
+        "team": request.actor.team,
+        "user": request.actor.user,
+        "place": request.channel,
+        "state": schedule.state.value,
+        "created_at": to_ms(schedule.created_at),
+        "next_at": to_ms(schedule.next_at),
+        "version": schedule.version,
+        "schedule": dump(SCHEDULE, schedule),
+    }
+
+
+def to_schedule(row: Row) -> Schedule:
+    with _reading(f"Recurring training {row['id']}", row):
+        return SCHEDULE.validate_json(row["schedule"])
 
 
 def health_row(health: ServiceHealth) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from bot.domain.history import Story
 from bot.domain.jobs import ENDS, SWITCHED, Job, JobState, Transition
 from bot.domain.pace import Allowance
 from bot.domain.people import Person
+from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor, TrainRequest
 from bot.errors import StoreError
 from bot.ports import (
@@ -26,15 +28,18 @@ from bot.ports import (
     Asked,
     Caps,
     Click,
+    DueRun,
     Identity,
     Inquiry,
     JobFilter,
     Overview,
+    PlanAnswer,
+    Planned,
     Undelivered,
     Visit,
     Work,
 )
-from storage import asks, attention, audit, durations, history, homes, outbox
+from storage import asks, attention, audit, durations, history, homes, outbox, schedules
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -61,6 +66,7 @@ from storage.rows import (
     to_ms,
     to_person,
     to_prompt,
+    to_schedule,
     to_transition,
     to_wish,
     transition_row,
@@ -135,12 +141,7 @@ class SqliteStore:
             if not asks.takes(db, wish.request_key, wish.actor.user, change.job.created_at, caps.commands):
                 return Answered(asked=Asked.TOO_FAST, job=change.job)
             answer = _in_the_way(db, change.job, same_since, is_exclusive=is_exclusive, is_again=is_again)
-            answer = answer or _without_room(db, wish.actor.user, caps.living)
-            if answer is None:
-                _insert_job(db, change)
-                answer = Answered(asked=Asked.NEW, job=change.job)
-            _keep_answer(db, change.job, answer, url)
-            return answer
+            return _answer(db, change, answer, url, caps)
 
         return await self._write(work)
 
@@ -149,6 +150,71 @@ class SqliteStore:
             lambda db: first(db, "SELECT request FROM requests WHERE key = :key", {"key": request_key})
         )
         return to_wish(row) if row else None
+
+    # -- recurring trainings -----------------------------------------------------------------------------------------
+
+    async def plan(
+        self,
+        schedule: Schedule,
+        *,
+        url: str = "",
+        caps: Caps = NO_CAPS,
+        notices: Sequence[Notice] = (),
+        records: Sequence[Record] = (),
+    ) -> PlanAnswer:
+        def work(db: Database) -> PlanAnswer:
+            request = schedule.request
+            known = schedules.of_delivery(db, request.request_key)
+            if known:
+                return PlanAnswer(planned=Planned.NEW, schedule=known)
+            if not asks.takes(db, request.request_key, request.actor.user, schedule.created_at, caps.commands):
+                return PlanAnswer(planned=Planned.TOO_FAST, schedule=schedule)
+            hindrance = schedules.in_the_way(db, schedule, caps)
+            if hindrance:
+                return PlanAnswer(planned=hindrance[0], schedule=hindrance[1])
+            schedules.add(db, schedule, url)
+            _add_all(db, notices)
+            audit.append(db, records)
+            _draw_homes(db, schedule.created_at)
+            return PlanAnswer(planned=Planned.NEW, schedule=schedule)
+
+        return await self._write(work)
+
+    async def schedule(self, schedule_id: str) -> Schedule | None:
+        return await self._read(lambda db: schedules.find(db, schedule_id))
+
+    async def schedules(self, team: str, *, place: str = "", user: str = "", limit: int = 20) -> list[Schedule]:
+        return await self._read(lambda db: schedules.listed(db, team, place, user, limit))
+
+    async def claim_schedules(self, now: datetime, lease_until: datetime, limit: int) -> list[Schedule]:
+        return readable(to_schedule, await self._claim("schedules", schedules.DUE, now, lease_until, limit))
+
+    async def put_off(self, schedule_id: str, until: datetime) -> None:
+        await self._write(lambda db: schedules.put_off(db, schedule_id, until))
+
+    async def answer_url(self, schedule_id: str) -> str:
+        return await self._read(lambda db: schedules.url_of(db, schedule_id))
+
+    async def amend_schedule(
+        self, schedule: Schedule, *, notices: Sequence[Notice] = (), records: Sequence[Record] = ()
+    ) -> bool:
+        def work(db: Database) -> bool:
+            if not schedules.write(db, schedule):
+                return False
+            _add_all(db, notices)
+            if notices:
+                _draw_homes(db, notices[0].try_at)
+            audit.append(db, records)
+            return True
+
+        return await self._write(work)
+
+    async def run_schedule(
+        self, run: DueRun, *, same_since: datetime, is_exclusive: bool, caps: Caps
+    ) -> Answered | None:
+        return await self._write(lambda db: _run(db, run, same_since, caps, is_exclusive=is_exclusive))
+
+    # -- moves -------------------------------------------------------------------------------------------------------
 
     async def claim_due(self, work: Work, now: datetime, lease_until: datetime, limit: int) -> list[Job]:
         due = f"state IN ({listed(DUE_IN[work])}) AND act_at <= :now ORDER BY act_at, rowid LIMIT :limit"
@@ -174,6 +240,7 @@ class SqliteStore:
         def work(db: Database) -> None:
             db.execute("UPDATE jobs SET act_at = :now WHERE act_at > :now", {"now": to_ms(now)})
             db.execute("UPDATE inquiries SET act_at = :now", {"now": to_ms(now)})
+            schedules.resume(db)
             outbox.resume(db)
 
         await self._write(work)
@@ -425,6 +492,7 @@ class SqliteStore:
     async def forget_urls(self, before: datetime) -> int:
         def work(db: Database) -> int:
             db.execute("UPDATE requests SET url = '' WHERE url != '' AND at < :before", {"before": to_ms(before)})
+            schedules.forget_urls(db, before)
             return outbox.forget_told(db, before)
 
         return await self._write(work)
@@ -467,8 +535,8 @@ class SqliteStore:
     async def visit(self, user: str) -> Visit | None:
         return await self._read(lambda db: homes.find(db, user))
 
-    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int) -> Overview:
-        limits = {"mine": mine, "others": others, "ended": ended}
+    async def overview(self, actor: Actor, *, mine: int, others: int, ended: int, schedules: int = 0) -> Overview:
+        limits = {"mine": mine, "others": others, "ended": ended, "schedules": schedules}
         return await self._read(lambda db: homes.overview(db, actor, limits))
 
     async def published(self, notice: Notice, shown: str) -> None:
@@ -483,6 +551,39 @@ class SqliteStore:
 
     async def touch(self) -> None:
         await self._write(lambda db: db.execute("PRAGMA user_version = 1"))
+
+
+def _answer(db: Database, change: Change, in_the_way: Answered | None, url: str, caps: Caps) -> Answered:
+    """Make the job, unless something stands in its way, and keep what was answered."""
+    answer = in_the_way or _without_room(db, change.job.request.actor.user, caps.living)
+    if answer is None:
+        _insert_job(db, change)
+        answer = Answered(asked=Asked.NEW, job=change.job)
+    _keep_answer(db, change.job, answer, url)
+    return answer
+
+
+def _run(db: Database, run: DueRun, same_since: datetime, caps: Caps, *, is_exclusive: bool) -> Answered | None:
+    """The schedule first: whoever wrote it has the run."""
+    job = run.change.job
+    if not schedules.write(db, run.started):
+        return None
+    answer = _known_answer(db, job.request.request_key)
+    if answer is None:
+        in_the_way = _in_the_way(db, job, same_since, is_exclusive=is_exclusive, is_again=False)
+        answer = _answer(db, run.change, in_the_way, "", caps)
+    if answer.asked is Asked.NEW:
+        schedules.rewrite(db, replace(run.started, last_job=answer.job.id))
+        _add_all(db, run.notices)
+    else:
+        schedules.rewrite(db, run.skipped)
+        _add_all(db, [run.otherwise[answer.asked]])
+    _draw_homes(db, job.created_at)
+    return answer
+
+
+def _draw_homes(db: Database, now: datetime) -> None:
+    _add_all(db, homes.drawings(db, now))
 
 
 def _known_answer(db: Database, key: str) -> Answered | None:

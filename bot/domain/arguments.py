@@ -16,6 +16,7 @@ class Kind(StrEnum):
     INTEGERS = "integers"  # "1,2" -> [1, 2], each 1 or more
     WORDS = "words"  # "pop,relatedItem" -> ["pop", "relatedItem"]
     SOURCE = "source"  # a name in the data folder, or a file in Slack; ends in TrainRequest.data, not in params
+    EVERY = "every"  # when to train again; makes a schedule of the wish, and ends in neither
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

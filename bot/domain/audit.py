@@ -39,6 +39,7 @@ class AuditKind(StrEnum):
     DENIED = "denied"  # a click that the rules, or the digest of what was shown, refused
     POLICY = "policy"  # the rules in force, whenever they differ from those before
     EXPORT = "export"  # somebody took data out
+    PLANNED = "planned"  # a recurring training was set up, or has ended
     RESTORED = "restored"  # a backup took the place of the database
 
 

@@ -10,6 +10,7 @@ from bot.domain.attention import Wishes
 from bot.domain.changes import Button, Say
 from bot.domain.forecast import Forecast
 from bot.domain.jobs import Job, Transition
+from bot.domain.recurring import Schedule
 
 Names: TypeAlias = Mapping[str, str]
 """The people who are not to be mentioned, by their ids: each with the name that stands there instead."""
@@ -137,6 +138,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recurring:
+    """A recurring training in a list. `may_stop`: this reader may end it, as far as that is known."""
+
+    schedule: Schedule
+    title: str
+    may_stop: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomePage:
     """Somebody's Home tab. The counts are of all that there are, of which the lists hold the first.
 
@@ -154,6 +164,8 @@ class HomePage:
     others_count: int = 0
     ended: tuple[Entry, ...] = ()
     wishes: Wishes | None = None
+    recurring: tuple[Recurring, ...] = ()
+    recurring_count: int = 0
 
 
 Content: TypeAlias = Card | Line | Question | Reminder | Told | Digest | Note

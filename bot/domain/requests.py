@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,13 +26,22 @@ SWITCHYARD = Actor()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a recurring training: the id of its schedule, its number from 1 on, and when it was planned for."""
+
+    schedule: str
+    number: int
+    planned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
     """One wish to train, as parsed.
 
     `params` holds the arguments under their names, `data` the sources of files under their roles ("data",
     "eval"). `request_key` is unique per delivery, so that the same delivery makes the same job. `kept` are the SHA-256
     of files, under their roles, that are taken from the spool instead of the data folder: those of the training
-    `kept_from`.
+    `kept_from`. `run` is set where no person asked at this moment but a schedule.
     """
 
     request_key: str
@@ -43,6 +53,7 @@ class TrainRequest:
     channel: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
     kept_from: str = ""
+    run: Run | None = None
 
     def fingerprint(self) -> str:
         """Equal for equal wishes of the same person in the same channel, whatever the delivery.

@@ -22,6 +22,7 @@ from yarl import URL
 
 from bot.domain.arguments import Argument, Arguments, Choice, Family, Kind
 from bot.domain.jobs import RemoteStatus
+from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
     BrokenError,
@@ -185,6 +186,7 @@ ARGUMENTS = Arguments(
             what=f"a note of up to {MOST_IN_DESCRIPTION} characters, our own mark included",
             required=False,
         ),
+        EVERY,
     ),
     families=(
         Family(

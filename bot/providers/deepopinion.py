@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.domain.arguments import Argument, Arguments, Choice, Kind
 from bot.domain.jobs import Phase, RemoteStatus
+from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
 from bot.errors import (
     ConfigurationError,
@@ -144,6 +145,7 @@ ARGUMENTS = Arguments(
             required=False,
             refuse=_refuse_blanks,
         ),
+        EVERY,
     ),
     model="name",
     examples=(

@@ -16,6 +16,7 @@ import aiohttp
 
 from bot.domain.arguments import Argument, Arguments, DataRule, Kind
 from bot.domain.jobs import Phase, RemoteStatus
+from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import (
     CredentialsError,
@@ -163,6 +164,7 @@ ARGUMENTS = Arguments(
             kind=Kind.SOURCE,
             required=False,
         ),
+        EVERY,
     ),
     model="model",
     examples=("/train sestek my-model en-US", "/train sestek my-model tr-TR data=calls.jsonl product=CA"),

@@ -20,6 +20,7 @@ from yarl import URL
 
 from bot.domain.arguments import Argument, Arguments, DataRule, Kind
 from bot.domain.jobs import Phase, RemoteStatus
+from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import (
     ConfigurationError,
@@ -159,6 +160,7 @@ OPTIONS = (
         kind=Kind.SOURCE,
         required=False,
     ),
+    EVERY,
 )
 JOB_ID = Argument(name="job", label="RETRAIN-JOB-ID", what="the id of the retrain job", refuse=_refuse_job_id)
 

@@ -1,6 +1,7 @@
 """What the card of a job shows, and which buttons it has: only what its service can do now."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.changes import Button
@@ -8,6 +9,7 @@ from bot.domain.contents import Attachment, Card
 from bot.domain.forecast import Forecast, accepted_at, began, forecast, took
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, SWITCHED, Job, JobState, Transition
 from bot.domain.policy import Act
+from bot.domain.recurring import Schedule, ScheduleState
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
 from bot.usecases.former import kept_data, result_key, say_way_back, served_before
@@ -21,6 +23,7 @@ async def card(deps: Deps, job: Job) -> Card:
     transitions = await deps.store.transitions(job.id)
     is_there = job.state in AT_SERVICE
     twin = await _twin(deps, job)
+    schedule = await schedule_of(deps, job)
     return Card(
         job=job,
         title=title,
@@ -29,8 +32,13 @@ async def card(deps: Deps, job: Job) -> Card:
         took=None if is_there else took(transitions),
         forecast=await _forecast(deps, job, transitions, deps.now()),
         twin=twin,
-        notes=(*_notes(deps, job, title, powers), *await _shared(deps, job), *await _way_back(deps, job)),
-        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job), *_story_of(twin)),
+        notes=(
+            *_recurs(job, schedule),
+            *_notes(deps, job, title, powers),
+            *await _shared(deps, job),
+            *await _way_back(deps, job),
+        ),
+        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job), *_story_of(twin), *_stops(schedule)),
         result=await result_of(deps, job),
     )
 
@@ -74,6 +82,27 @@ def _pictures(job: Job) -> tuple[Button, ...]:
     """What can be drawn of its data."""
     has_labels = job.plan and job.plan.payload and job.plan.payload.balances
     return (Button(label="Label balance", action="labels", value=job.id),) if has_labels else ()
+
+
+async def schedule_of(deps: Deps, job: Job) -> Schedule | None:
+    """The recurring training that a job is a run of."""
+    return await deps.store.schedule(job.request.run.schedule) if job.request.run else None
+
+
+def _recurs(job: Job, schedule: Schedule | None) -> tuple[str, ...]:
+    if schedule is None or job.request.run is None:
+        return ()
+    return (f"Run {job.request.run.number} of `{schedule.id}`, {schedule.rhythm()}: {schedule.outlook()}.",)
+
+
+def _stops(schedule: Schedule | None) -> tuple[Button, ...]:
+    is_over = schedule is None or schedule.state is ScheduleState.ENDED
+    return () if is_over or schedule is None else (replace(stop_button(schedule), label="Stop recurring"),)
+
+
+def stop_button(schedule: Schedule) -> Button:
+    """The button that ends a recurring training."""
+    return Button(label="Stop", action="stop_recurring", value=schedule.id)
 
 
 async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:

@@ -331,6 +331,10 @@ async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     url = await deps.store.reply_url(job.id, deps.now()) if job else None
     told = tell_person(deps, url, _ways_on(job), key=f"{notice.id}:held:{notice.attempts}") if job and url else None
+    if job and job.request.run and notice.kind is NoticeKind.CARD:
+        # Nobody typed it a moment ago, so the direct message is where it can be said.
+        text = f"{_held_text(job, f'in <#{job.place}>')} Type `/invite @switchyard` there, and it goes on."
+        told = tell_channel(deps, job.request.actor.user, text, key=f"{notice.id}:held")
     log.warning("message held", notice=notice.id, job=notice.job_id, code=error.code)
     await deps.store.hold(notice, error.code, told)
     deps.nudge("deliver")

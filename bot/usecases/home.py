@@ -15,12 +15,13 @@ from bot.domain.approvals import (
     may_decide,
 )
 from bot.domain.changes import Button, Notice, NoticeKind, Say
-from bot.domain.contents import Entry, HomePage, Waiting
+from bot.domain.contents import Entry, HomePage, Recurring, Waiting
 from bot.domain.jobs import Job
 from bot.domain.policy import Act
+from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor
 from bot.ports import Deps, Visit
-from bot.usecases.cards import buttons_of
+from bot.usecases.cards import about, buttons_of
 from bot.usecases.following import wishes_of
 from bot.usecases.prompting import question, read_first, rule_of
 
@@ -28,6 +29,7 @@ MOST_WAITING = 8
 MOST_MINE = 15
 MOST_OTHERS = 15
 MOST_ENDED = 8
+MOST_RECURRING = 8
 
 _SUBJECTS = {"cancel": Subject.CANCEL, "offer_again": Subject.PROMOTE, "keep_watching": Subject.GO_ON}
 """What the policy is asked about a button of a card."""
@@ -67,7 +69,9 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
     if visit.is_shut:
         return HomePage(said=visit.said, said_at=visit.said_at, is_shut=True)
     reader = _Reader(deps, visit.actor, await deps.store.groups(deps.policy.groups))
-    found = await deps.store.overview(visit.actor, mine=MOST_MINE, others=MOST_OTHERS, ended=MOST_ENDED)
+    found = await deps.store.overview(
+        visit.actor, mine=MOST_MINE, others=MOST_OTHERS, ended=MOST_ENDED, schedules=MOST_RECURRING
+    )
     waiting = [one for one in found.asked if reader.is_asked(*one)]
     page = HomePage(
         said=visit.said,
@@ -80,6 +84,8 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         others_count=found.others_count,
         ended=await reader.entries(found.ended),
         wishes=await wishes_of(deps, visit.actor),
+        recurring=tuple(reader.recurring(one) for one in found.schedules),
+        recurring_count=found.schedule_count,
     )
     if reader.stale:
         # Without an open question nobody else has them read; what was read draws the page once more.
@@ -120,6 +126,14 @@ class _Reader:
 
     async def entries(self, jobs: Sequence[Job]) -> tuple[Entry, ...]:
         return tuple([Entry(job=job, buttons=await self._buttons(job)) for job in jobs])
+
+    def recurring(self, schedule: Schedule) -> Recurring:
+        request = schedule.request
+        rule = self._deps.policy.rule_for(Act.START, request.provider, request.model)
+        voters = Electorate(rule=rule, groups=self._groups)
+        verdict = is_approver_or(self._actor, request.actor, voters, self._deps.now())
+        title, _ = about(self._deps, request.provider)
+        return Recurring(schedule=schedule, title=title, may_stop=verdict.standing is not Standing.DENIED)
 
     async def _buttons(self, job: Job) -> tuple[Button, ...]:
         """Those of the card that this person may press, as far as it is known."""

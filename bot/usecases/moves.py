@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.approvals import Outcome, Prompt, Subject
-from bot.domain.changes import Amendment, Change, Notice, NoticeKind
+from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Event, Job, JobState, Look, Transition, advance
 from bot.domain.requests import SWITCHYARD, Actor, Json
 from bot.ports import DUE_IN, Deps
@@ -129,6 +129,15 @@ def tell_channel(deps: Deps, channel: str, text: str, *, key: str, **about: Json
 def tell_person(deps: Deps, url: str, body: dict[str, Json], *, key: str = "") -> Notice:
     """An answer through a response_url; may be told twice after a crash, never lost while the url works."""
     return _notice(deps, NoticeKind.TOLD, key=key, lane="", body={"url": url, **body})
+
+
+def body_of(said: Say) -> dict[str, Json]:
+    """An answer as a notice carries it."""
+    buttons: list[Mapping[str, Json]] = [
+        {"label": one.label, "action": one.action, "value": one.value, "is_primary": one.is_primary}
+        for one in said.buttons
+    ]
+    return {"text": said.text, "buttons": buttons}
 
 
 def first_change(deps: Deps, job: Job, *, actor: Actor, reason: str = "") -> Change:

@@ -40,9 +40,8 @@ async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: st
 
 async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: str) -> Answered:
     provider = deps.providers.get(request.provider)
-    await _check_asker(deps, request)
-    provider.check(request)
-    request = replace(request, data=await asyncio.to_thread(choose_data, deps, provider, request))
+    await check_asker(deps, request)
+    request = await checked(deps, provider, request)
     answer = await deps.store.request(
         first_change(deps, new_job(deps, request, JobState.CHECKING), actor=request.actor),
         same_since=deps.now() - deps.limits.same,
@@ -58,7 +57,13 @@ async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: st
     return answer
 
 
-async def _check_asker(deps: Deps, request: TrainRequest) -> None:
+async def checked(deps: Deps, provider: Provider, request: TrainRequest) -> TrainRequest:
+    """The wish with the names of its files. Raises UsageError or DataError for what can be seen at once."""
+    provider.check(request)
+    return replace(request, data=await asyncio.to_thread(choose_data, deps, provider, request))
+
+
+async def check_asker(deps: Deps, request: TrainRequest) -> None:
     """Who surely may not ask is told at once; where a group has to be read first, `check` decides."""
     verdict = await standing_of_asker(deps, request)
     if verdict.standing is Standing.DENIED:

@@ -17,7 +17,10 @@ from bot.ports import Deps
 from bot.usecases.cards import about
 from bot.usecases.moves import card_key, move, note, prompt_key, redraw, tell_line, withdraw_open
 from bot.usecases.prompting import ask
+from bot.usecases.stop import end
 
+_ALL = -1
+"""No limit."""
 _ALIVE = frozenset(JobState) - ENDS
 _CLOSED = "Switchyard was restored from a backup; it asks anew where this still matters."
 
@@ -35,6 +38,8 @@ async def distrust(deps: Deps, made_at: datetime) -> list[Transition]:
         closes = withdraw_open(deps, await deps.store.prompts(job.id), _CLOSED)
         changes += _settle(deps, job, closes, since)
     await deps.store.apply(changes)
+    for schedule in await deps.store.schedules("", limit=_ALL):
+        await end(deps, schedule, f"{since} It may have run since then: plan it again where it shall go on.")
     return [change.transition for change in changes if change.transition is not None]
 
 

@@ -19,6 +19,7 @@ from bot.usecases.inquire import Asking, inquire, watch
 from bot.usecases.place import post_here, use_dm
 from bot.usecases.request import request_another
 from bot.usecases.retrain import Wish, retrain
+from bot.usecases.stop import stop_recurring
 from handlers.commands.attention import is_channel
 from handlers.commands.jobs import export, show_durations, show_page
 from handlers.commands.status import show_scores, tell_story
@@ -78,7 +79,7 @@ async def _why(deps: Deps, payload: ActionPayload) -> Say:
 
 
 def _on_a_job(act: Callable[[Deps, str, Actor], Awaitable[Say]]) -> Press:
-    """What is done to a training; its id is what the button carries."""
+    """What is done to a training, or to one that recurs; its id is what the button carries."""
 
     async def pressed(deps: Deps, payload: ActionPayload) -> Say:
         return await act(deps, payload.pressed.value, payload.actor)
@@ -196,6 +197,7 @@ PRESSES: Mapping[Action, Press] = {
     Action.POST_HERE: _on_a_job(post_here),
     Action.USE_DM: _on_a_job(use_dm),
     Action.START_ANOTHER: _start_another,
+    Action.STOP_RECURRING: _on_a_job(stop_recurring),
     Action.WATCH: _watch,
     Action.LOOK: _look,
     Action.JOBS_PAGE: _jobs_page,

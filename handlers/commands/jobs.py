@@ -12,10 +12,13 @@ from bot.ports import Deps, JobFilter
 from bot.usecases.cards import about
 from bot.usecases.export import ExportWish, ask_export
 from handlers.commands import attention
-from handlers.grammar import Word, parse_history, split, take_export
+from handlers.grammar import SCOPES, Word, parse_history, shown, split, take_export
 from handlers.payloads import CommandPayload
-from handlers.views import charts, history
+from handlers.views import charts, history, recurring
 from handlers.views.blocks import Message
+
+EVERY_WORDS = ("every", "recurring")
+"""What stands after `/jobs` to list the recurring trainings."""
 
 
 async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
@@ -23,11 +26,25 @@ async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
     verb = words[0].whole().casefold() if words else ""
     if verb in attention.VERBS:
         return await attention.answer(deps, payload, verb, words[1:])
+    if verb in EVERY_WORDS:
+        return await _list_recurring(deps, words[1:], payload.actor, payload.channel_id)
     form, _ = take_export(words)
     actor, place = payload.actor, payload.channel_id
     if form is not None:
         return await export(deps, payload.typed, form, key=payload.trigger_id, actor=actor, place=place)
     return await show_page(deps, payload.typed, 0, actor=actor, place=place)
+
+
+async def _list_recurring(deps: Deps, words: Sequence[Word], actor: Actor, place: str) -> Message:
+    """`/jobs every [here|mine|all]`."""
+    scope = words[0].whole().casefold() if words else "here"
+    if len(words) > 1 or scope not in SCOPES:
+        wrong = shown(words[-1].whole())
+        raise UsageError(f"`{wrong}` is not known here. It goes: `/jobs every [here|mine|all]`.", word=wrong)
+    where = {"place": place if scope == "here" else "", "user": actor.user if scope == "mine" else ""}
+    found = await deps.store.schedules(actor.team, **where, limit=recurring.MOST + 1)
+    titles = {one.request.provider: about(deps, one.request.provider)[0] for one in found}
+    return recurring.listing(found, titles, scope=scope)
 
 
 async def show_page(deps: Deps, query: str, number: int, *, actor: Actor, place: str) -> Message:

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 from bot.domain.changes import Button, Say
+from bot.domain.recurring import Timetable, fixed_names
 from bot.domain.requests import TrainRequest
 from bot.domain.text import code, readable
 from bot.errors import DataError, UsageError
 from bot.ports import Answered, Asked, Deps
+from bot.usecases.plan import plan_recurring
 from bot.usecases.request import request_training
 from handlers.commands.status import answer_status
 from handlers.grammar import Word, parse_train, shown, split
 from handlers.ids import Action
+from handlers.lines import with_marks
 from handlers.marks import clipped, literal
 from handlers.payloads import CommandPayload
 from handlers.views import help as help_views
@@ -66,8 +69,22 @@ async def _request(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -
         actor=payload.actor,
         channel=payload.channel_id,
     )
+    if wish.every is not None:
+        return await _plan(deps, request, wish.every, words[1:], url=payload.response_url)
     answered = await request_training(deps, request, url=payload.response_url)
     return tell_request(provider.title, answered, payload.trigger_id)
+
+
+async def _plan(deps: Deps, request: TrainRequest, every: Timetable, words: Sequence[Word], *, url: str) -> Say:
+    """Plan it; where names would be the same in each run, with the command that says it right."""
+    provider = deps.providers.get(request.provider)
+    try:
+        return await plan_recurring(deps, request, every, url=url)
+    except UsageError as error:
+        line = with_marks(provider, words) if fixed_names(provider.arguments, request) else None
+        if line is None:
+            raise
+        raise UsageError(f"{error} Paste this: `{line}`", word=error.word) from None
 
 
 def tell_request(title: str, answered: Answered, request_key: str) -> Say:

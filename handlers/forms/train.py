@@ -13,13 +13,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.changes import NOTHING, Say
+from bot.domain.recurring import Timetable
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.errors import DataError, RefusedError, UsageError
 from bot.ports import Asked, Deps, Provider
 from bot.usecases.choices import Offers, again, read_offers
 from bot.usecases.decide import UNKNOWN_PROMPT
 from bot.usecases.home import answer_at_home
-from bot.usecases.moves import tell_person
+from bot.usecases.moves import body_of, tell_person
+from bot.usecases.plan import plan_recurring
 from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
@@ -289,7 +291,9 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
     if faults:
         return {_block(payload, provider, name): fault for name, fault in faults.items()}
     try:
-        request = _request(provider, draft, payload, state)
+        request, every = _request(provider, draft, payload, state)
+        if every is not None:
+            return await _plan(deps, payload, state, request, every)
         answered = await request_training(deps, request, url=state.url)
     except (UsageError, DataError) as error:
         return {_block(payload, provider, _culprit(provider, draft, error)): str(error)}
@@ -304,10 +308,26 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
     return {}
 
 
-def _request(provider: Provider, draft: Draft, payload: SubmissionPayload, state: FormState) -> TrainRequest:
+async def _plan(
+    deps: Deps, payload: SubmissionPayload, state: FormState, request: TrainRequest, every: Timetable
+) -> Mapping[str, str]:
+    """Nothing stands against it; what was planned is told where the form was opened."""
+    said = await plan_recurring(deps, request, every, url=state.url)
+    if state.url:
+        key = f"form:{request.request_key}"
+        await deps.store.tell([tell_person(deps, state.url, body_of(said), key=key)])
+        deps.nudge("deliver")
+    else:
+        await answer_at_home(deps, payload.actor, said)
+    return {}
+
+
+def _request(
+    provider: Provider, draft: Draft, payload: SubmissionPayload, state: FormState
+) -> tuple[TrainRequest, Timetable | None]:
     wish = parse_train(provider, words_of(provider, draft))
     typed = [draft.provider, {name: text for name, text in draft.texts.items() if text}]
-    return TrainRequest(
+    request = TrainRequest(
         request_key=f"{payload.view.id}:{digest(typed)}",
         provider=wish.provider,
         model=wish.model,
@@ -316,6 +336,7 @@ def _request(provider: Provider, draft: Draft, payload: SubmissionPayload, state
         actor=payload.actor,
         channel=state.channel,
     )
+    return request, wish.every
 
 
 def _culprit(provider: Provider, draft: Draft, error: Exception) -> str:

@@ -11,7 +11,7 @@ from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, RemoteStatus
 from bot.domain.text import code
 from handlers.ids import Action
 from handlers.marks import clipped, foreign
-from handlers.views import attention, blocks
+from handlers.views import attention, blocks, recurring
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import question, reminder
 from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
@@ -150,6 +150,8 @@ def progress_bar(percent: float) -> str:
 def card_button(one: Button) -> Block:
     """A button as it stands on a card: what cannot be taken back is asked once more."""
     confirm = None
+    if one.action == Action.STOP_RECURRING:
+        return recurring.stop_button(one.label, one.value)
     if one.action == Action.CANCEL:
         confirm = blocks.confirmation("Cancel this training?", "What has been trained so far is lost.", "Cancel it")
     return blocks.button(one.label, one.action, one.value, confirm=confirm)

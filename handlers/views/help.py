@@ -36,7 +36,8 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
             "`/train-status JOB` tells a training's story, `/train-status PROVIDER REF…` asks the service itself "
             "(where Slack delivers `/status`, that works too). `/jobs` is the history: "
             "`/jobs [here|mine|all] [PROVIDER] [STATE] [since=7d] [TEXT]` filters it, and with `export=csv` or "
-            "`export=jsonl` all that fits comes as a file into your direct message."
+            "`export=jsonl` all that fits comes as a file into your direct message. "
+            '`every="mon 09:00"` plans a training again and again, `/jobs every` lists those.'
         )
     )
     shown.append(blocks.section(f"*Who is told what*\n{_TOLD}"))

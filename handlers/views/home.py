@@ -18,6 +18,7 @@ from handlers.views.blocks import Block
 from handlers.views.cards import card_button
 from handlers.views.history import job_line
 from handlers.views.prompts import question
+from handlers.views.recurring import entry
 from handlers.views.words import when
 
 MOST_VIEW_BLOCKS = 100
@@ -92,7 +93,7 @@ def _parts(page: HomePage) -> list[_Part]:
             count=page.waiting_count,
             nothing="Nothing waits for your decision.",
             more="{more} more wait for you. Each stands as a question in the conversation of its training.",
-            most_blocks=41,
+            most_blocks=33,
             most_bytes=100_000,
         ),
         _Part(
@@ -101,8 +102,8 @@ def _parts(page: HomePage) -> list[_Part]:
             count=page.mine_count,
             nothing="None of yours is alive. `/train help` shows how to start one.",
             more="and {more} more: `/jobs mine alive` lists them all.",
-            most_blocks=18,
-            most_bytes=35_000,
+            most_blocks=16,
+            most_bytes=30_000,
         ),
         _Part(
             heading=_counted("Everything else alive", page.others_count),
@@ -111,8 +112,9 @@ def _parts(page: HomePage) -> list[_Part]:
             nothing="No training of anybody else is alive.",
             more="and {more} more: `/jobs all alive` lists them all.",
             most_blocks=16,
-            most_bytes=35_000,
+            most_bytes=25_000,
         ),
+        *_recurring(page),
         _Part(
             heading="Recent ends",
             groups=[_entry(one) for one in page.ended],
@@ -130,6 +132,23 @@ def _wishes(page: HomePage) -> list[Block]:
         return []
     head = {"type": "header", "text": blocks.plain_text("What you are told", 150)}
     return [head, {**blocks.section(wishes.lines(page.wishes)), "accessory": wishes.change_button()}]
+
+
+def _recurring(page: HomePage) -> list[_Part]:
+    """What runs again by itself; nothing is said where nothing does."""
+    if not page.recurring_count:
+        return []
+    return [
+        _Part(
+            heading=_counted("Recurring trainings", page.recurring_count),
+            groups=[[entry(one.schedule, one.title, may_stop=one.may_stop)] for one in page.recurring],
+            count=page.recurring_count,
+            nothing="",
+            more="and {more} more: `/jobs every all` lists them.",
+            most_blocks=8,
+            most_bytes=15_000,
+        )
+    ]
 
 
 def _blocks(part: _Part) -> list[Block]:

@@ -1,13 +1,14 @@
 """Checksums over wishes and plans: equal exactly where the same thing is meant."""
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.requests import Actor, Payload, Plan, TrainRequest, digest
+from bot.domain.requests import Actor, Payload, Plan, Run, TrainRequest, digest
 
 ADA = Actor(team="T0YARD", user="U0ADA")
 WISH = TrainRequest(
@@ -84,8 +85,9 @@ def test_wishes_that_differ_anywhere_have_different_fingerprints(name: str) -> N
 
 def test_every_field_but_the_key_of_the_delivery_counts() -> None:
     """A field that is added to the wish has to be thought of here."""
-    assert {field.name for field in fields(TrainRequest)} == {*OTHER, "request_key", "kept_from"}
-    assert replace(WISH, request_key="k2", kept_from="j234567").fingerprint() == WISH.fingerprint()
+    assert {field.name for field in fields(TrainRequest)} == {*OTHER, "request_key", "kept_from", "run"}
+    run = Run(schedule="r234567", number=1, planned_at=datetime(2026, 11, 23, tzinfo=UTC))
+    assert replace(WISH, request_key="k2", kept_from="j234567", run=run).fingerprint() == WISH.fingerprint()
 
 
 def test_training_again_with_kept_data_is_one_wish_whoever_presses() -> None:

@@ -196,7 +196,7 @@ def test_the_nearest_language_is_suggested() -> None:
 def test_an_unknown_option_is_named_with_those_there_are() -> None:
     """A slip of one letter is put right, and nothing is ignored in silence."""
     error = refusal("sestek my-model en-US prodct=CA")
-    assert "`prodct=` is not an option of sestek; its options are: `product=`, `data=`." in str(error)
+    assert "`prodct=` is not an option of sestek; its options are: `product=`, `data=`, `every=`." in str(error)
     assert error.suggestion == "product="
     assert "`hp.NAME=`" in str(refusal("aitems 6wxgu1a2b3c pop description2=x"))
 

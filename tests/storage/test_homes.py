@@ -21,7 +21,7 @@ from storage import homes
 from storage.store import SqliteStore
 from tests.contract.samples import ADA, BORA, NOW, a_job, a_notice, a_prompt, a_redraw, a_wish, at, birth, step
 
-LIMITS = {"mine": 15, "others": 15, "ended": 8}
+LIMITS = {"mine": 15, "others": 15, "ended": 8, "schedules": 8}
 
 
 @pytest.fixture

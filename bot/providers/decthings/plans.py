@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.arguments import Argument, Arguments, Family, Kind
+from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, TrainRequest
 from bot.errors import UsageError
 from bot.providers.decthings.contracts import CONTRACTS, OTHER, Contract
@@ -25,7 +26,7 @@ def arguments_of(contract: Contract) -> Arguments:
     session = Argument(name="session", label="SESSION-ID", what="the id of the training session", refuse=_refuse_blank)
     return Arguments(
         positionals=(model, _new_name(contract)),
-        options=(_source(contract), *_LOCATION),
+        options=(_source(contract), *_LOCATION, EVERY),
         families=(_parameters(contract),),
         model="model",
         examples=_examples(contract),

@@ -1,0 +1,120 @@
+"""Planning a recurring training: one durable commit, no network, and nothing that starts now."""
+
+from dataclasses import replace
+
+from bot.domain.changes import Say
+from bot.domain.people import Person
+from bot.domain.recurring import (
+    Schedule,
+    ScheduleState,
+    Timetable,
+    fixed_names,
+    holds_mark,
+    refusal_of_names,
+)
+from bot.domain.requests import TrainRequest
+from bot.domain.shared_files import id_in
+from bot.errors import RefusedError, UsageError
+from bot.ports import Deps, PlanAnswer, Planned, Provider
+from bot.usecases.cards import stop_button
+from bot.usecases.people import GOOD_FOR
+from bot.usecases.request import check_asker, checked, job_id, say_too_fast
+from bot.usecases.schedules import next_request, record_of, say_schedule, tell_planned, title_of
+
+
+async def plan_recurring(deps: Deps, request: TrainRequest, timetable: Timetable, *, url: str = "") -> Say:
+    """Keep the wish, to be asked for at these times. Nothing starts before the first of them.
+
+    Raises UsageError or DataError for what can be seen at once, with the names of the first run, and RefusedError for
+    more than one person or channel may have; then nothing is kept.
+    """
+    provider = deps.providers.get(request.provider)
+    _refuse_slack_files(request)
+    _refuse_fixed_names(provider, request)
+    schedule = Schedule(id=_schedule_id(deps), request=request, timetable=timetable, created_at=deps.now())
+    known = await _known(deps, request.actor.user)
+    begun = schedule.activated(known.zone if known else "", deps.now())
+    await _check_first(deps, provider, begun)
+    kept = replace(begun, version=0) if known and known.zone else schedule
+    notices = [tell_planned(deps, kept)] if kept.state is ScheduleState.ACTIVE else []
+    records = [record_of(deps, kept, "made", request.actor)]
+    answer = await deps.store.plan(kept, url=url, caps=deps.limits.caps, notices=notices, records=records)
+    deps.nudge("recur")
+    deps.nudge("deliver")
+    return _say(deps, answer)
+
+
+def _schedule_id(deps: Deps) -> str:
+    """As short as a training's, and unlike one."""
+    return f"r{job_id(deps.new_id())[1:]}"
+
+
+def _refuse_slack_files(request: TrainRequest) -> None:
+    for role, source in request.data.items():
+        if id_in(source):
+            raise UsageError(
+                f"`{role}={source[:60]}` is a file in Slack, which may be gone by the next run. Put it into the data "
+                f"folder, and name it there: `{role}=NAME`.",
+                word=source,
+            )
+
+
+def _refuse_fixed_names(provider: Provider, request: TrainRequest) -> None:
+    for argument in fixed_names(provider.arguments, request):
+        value = str(request.params[argument.name])
+        same = "`{time}` is the same in each run" if holds_mark(value) else "this one would be the same in each run"
+        raise UsageError(
+            f"{provider.title} needs another {argument.label} for each training, and {same}: put `{{date}}` or `{{n}}` "
+            "into it.",
+            word=value,
+        )
+
+
+async def _known(deps: Deps, user: str) -> Person | None:
+    """What is known of somebody without asking Slack: whoever plans waits for no network."""
+    person = await deps.store.person(user)
+    is_fresh = person is not None and person.read_at is not None and deps.now() - person.read_at <= GOOD_FOR
+    return person if is_fresh else None
+
+
+async def _check_first(deps: Deps, provider: Provider, schedule: Schedule) -> None:
+    """The first run as far as it can be seen today: a file that is named after the run may come later."""
+    first = next_request(schedule)
+    refuse_names(provider, first)
+    await check_asker(deps, first)
+    if any(holds_mark(text) for text in (*schedule.request.data.values(), schedule.request.model)):
+        provider.check(first)
+    else:
+        await checked(deps, provider, first)
+
+
+def refuse_names(provider: Provider, request: TrainRequest) -> None:
+    """Raise UsageError for a name that the service does not take once a run has filled it."""
+    found = refusal_of_names(provider.arguments, request)
+    if found is not None:
+        argument, sentence = found
+        raise UsageError(sentence, word=str(request.params[argument.name]))
+
+
+def _say(deps: Deps, answer: PlanAnswer) -> Say:
+    schedule, caps = answer.schedule, deps.limits.caps
+    match answer.planned:
+        case Planned.TOO_FAST:
+            raise RefusedError(say_too_fast(deps))
+        case Planned.FULL:
+            raise RefusedError(
+                f"One person may have {caps.schedules} recurring trainings here "
+                "(SWITCHYARD_LIMITS__RECURRING_PER_PERSON), and you have as many. `/jobs every mine` lists them, each "
+                "with a button that stops it."
+            )
+        case Planned.CROWDED:
+            raise RefusedError(
+                f"One channel may have {caps.schedules_here} recurring trainings "
+                "(SWITCHYARD_LIMITS__RECURRING_PER_CHANNEL), and this one has as many. `/jobs every` lists them, each "
+                "with a button that stops it."
+            )
+        case Planned.SAME:
+            text = f"Nothing new was planned: {title_of(deps, schedule)}, goes on already."
+            return Say(text=text, buttons=(stop_button(schedule),))
+        case _:
+            return say_schedule(deps, schedule)

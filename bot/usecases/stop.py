@@ -1,0 +1,62 @@
+"""The end of a recurring training: somebody stopped it, or it may not go on."""
+
+from bot.domain.approvals import Standing, is_approver_or
+from bot.domain.changes import Say
+from bot.domain.jobs import ENDS
+from bot.domain.policy import Act
+from bot.domain.recurring import Schedule, ScheduleState
+from bot.domain.requests import SWITCHYARD, Actor
+from bot.domain.text import code
+from bot.errors import RefusedError
+from bot.ports import Deps
+from bot.usecases.auditing import denied
+from bot.usecases.moves import card_key, redraw
+from bot.usecases.prompting import electorate, read_first
+from bot.usecases.schedules import record_of, tell, title_of
+
+
+async def end(deps: Deps, schedule: Schedule, why: str, by: Actor = SWITCHYARD) -> bool:
+    """End a schedule, on record and in its channel; False where it has moved on."""
+    ended = schedule.ended(why, by)
+    who = f"<@{by.user}> stopped" if by.user else "This has ended:"
+    text = f":black_square_for_stop: {who} {title_of(deps, schedule)}. {why} {_ran(schedule)}"
+    former = schedule.last_job
+    notices = [tell(deps, ended, "ended", text), *([redraw(deps, former, card_key(former))] if former else [])]
+    is_ours = await deps.store.amend_schedule(ended, notices=notices, records=[record_of(deps, ended, "ended", by)])
+    deps.nudge("deliver")
+    return is_ours
+
+
+def _ran(schedule: Schedule) -> str:
+    return f"It ran {'once' if schedule.runs == 1 else f'{schedule.runs:,} times'}; no further run starts."
+
+
+async def stop_recurring(deps: Deps, schedule_id: str, actor: Actor) -> Say:
+    """Stop a schedule: whoever planned it may, and whoever may approve its starts. A run that lives goes on."""
+    schedule = await deps.store.schedule(schedule_id)
+    if schedule is None or schedule.request.actor.team != actor.team:
+        raise RefusedError("Switchyard keeps no such recurring training here. `/jobs every all` lists them.")
+    if schedule.state is ScheduleState.ENDED:
+        return Say(text=f"{title_of(deps, schedule)}, has ended already.")
+    await _check_stopper(deps, schedule, actor)
+    if not await end(deps, schedule, "", actor):
+        return Say(text="It was being run at this very moment; please press once more.")
+    return Say(text=f"Stopped: {title_of(deps, schedule)}. {await _left_alive(deps, schedule)}")
+
+
+async def _check_stopper(deps: Deps, schedule: Schedule, actor: Actor) -> None:
+    request = schedule.request
+    rule = deps.policy.rule_for(Act.START, request.provider, request.model)
+    verdict = is_approver_or(actor, request.actor, await electorate(deps, rule), deps.now())
+    if verdict.standing is Standing.UNKNOWN:
+        raise RefusedError(await read_first(deps, verdict))
+    if verdict.standing is Standing.DENIED:
+        why = "Only the person who planned this or an approver can stop it."
+        raise await denied(deps, actor, why, schedule=schedule.id, act=Act.START)
+
+
+async def _left_alive(deps: Deps, schedule: Schedule) -> str:
+    former = await deps.store.job(schedule.last_job) if schedule.last_job else None
+    if former is None or former.state in ENDS:
+        return "No further run starts."
+    return f"No further run starts; the one that lives, {code(former.id)}, goes on until it is cancelled on its card."
