@@ -293,7 +293,9 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
     try:
         request, every = _request(provider, draft, payload, state)
         if every is not None:
-            return await _plan(deps, payload, state, request, every)
+            said = await plan_recurring(deps, request, every, url=state.url)
+            await _answer(deps, payload.actor, state.url, said, request.request_key)
+            return {}
         answered = await request_training(deps, request, url=state.url)
     except (UsageError, DataError) as error:
         return {_block(payload, provider, _culprit(provider, draft, error)): str(error)}
@@ -305,20 +307,6 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
     # A form has no place for the button that starts another training like one that lives: the conversation has.
     if state.url or said.buttons:
         await _answer(deps, payload.actor, state.url, said, request.request_key)
-    return {}
-
-
-async def _plan(
-    deps: Deps, payload: SubmissionPayload, state: FormState, request: TrainRequest, every: Timetable
-) -> Mapping[str, str]:
-    """Nothing stands against it; what was planned is told where the form was opened."""
-    said = await plan_recurring(deps, request, every, url=state.url)
-    if state.url:
-        key = f"form:{request.request_key}"
-        await deps.store.tell([tell_person(deps, state.url, body_of(said), key=key)])
-        deps.nudge("deliver")
-    else:
-        await answer_at_home(deps, payload.actor, said)
     return {}
 
 
@@ -362,8 +350,7 @@ async def _answer(deps: Deps, actor: Actor, url: str, said: Say, key: str) -> No
     if not url:
         await answer_at_home(deps, actor, said)
         return
-    buttons = [{"label": one.label, "action": one.action, "value": one.value} for one in said.buttons]
-    await deps.store.tell([tell_person(deps, url, {"text": said.text, "buttons": buttons}, key=f"form:{key}")])
+    await deps.store.tell([tell_person(deps, url, body_of(said), key=f"form:{key}")])
     deps.nudge("deliver")
 
 
