@@ -160,7 +160,10 @@ ARGUMENTS = Arguments(
         Argument(
             name="data",
             label="data=SOURCE",
-            what="JSON lines with Label and Text; without it the file named after the model",
+            what=(
+                "JSON lines with Label and Text: a file in Slack, by its link, or a name in the data folder; without "
+                "it the one named after the model"
+            ),
             kind=Kind.SOURCE,
             required=False,
         ),

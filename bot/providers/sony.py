@@ -149,14 +149,17 @@ OPTIONS = (
     Argument(
         name="data",
         label="data=SOURCE",
-        what="CSV, TSV, or a ZIP of both kinds of data; without it the file named after the model",
+        what=(
+            "CSV, TSV, or a ZIP of training and evaluation data: a file in Slack, by its link, or a name in the data "
+            "folder; without it the one named after the model"
+        ),
         kind=Kind.SOURCE,
         required=False,
     ),
     Argument(
         name="eval",
         label="eval=SOURCE",
-        what="CSV or TSV to evaluate the result with",
+        what="CSV or TSV to evaluate the result with: a file in Slack, by its link, or a name in the data folder",
         kind=Kind.SOURCE,
         required=False,
     ),

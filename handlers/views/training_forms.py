@@ -85,9 +85,9 @@ def _fields(provider: Provider, draft: Draft, offers: Offers) -> Iterator[Block]
     arguments = provider.arguments
     yield from _silence(provider, offers)
     for argument in (*arguments.positionals, *arguments.options):
-        yield from _argument(provider.name, argument, draft.texts.get(argument.name, ""), offers)
-        if argument.kind is Kind.SOURCE and provider.data is not None:
-            yield _upload(provider.name, argument, provider.data.suffixes)
+        first, *others = _argument(provider.name, argument, draft.texts.get(argument.name, ""), offers)
+        is_file = argument.kind is Kind.SOURCE and provider.data is not None
+        yield from [first, *([_upload(provider, argument)] if is_file else []), *others]
     for family in arguments.families:
         yield from _family(provider.name, family, draft.texts.get(family.name, ""), offers)
     if provider.data is None:
@@ -116,15 +116,17 @@ def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> I
         yield buttons([button("Show what it has", action_id(Action.FILL, argument.name), provider)])
 
 
-def _upload(provider: str, argument: Argument, suffixes: Sequence[str]) -> Block:
+def _upload(provider: Provider, argument: Argument) -> Block:
     """A file from whoever fills in the form. What it is called is looked at again when it is read.
 
     https://docs.slack.dev/reference/block-kit/block-elements/file-input-element
     """
-    kinds = [suffix.removeprefix(".") for suffix in suffixes]
+    kinds = [suffix.removeprefix(".") for suffix in (provider.data.suffixes if provider.data else ())]
     element = {"type": "file_input", "action_id": "file", "filetypes": kinds, "max_files": 1}
-    hint = "Up to 10 MB. A larger one can be shared in the conversation, and named by its link. It counts first."
-    block = file_block(block_of(provider, argument.name))
+    hint = (
+        "Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts instead of the rest."
+    )
+    block = file_block(block_of(provider.name, argument.name))
     return _input(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
 
 
@@ -144,7 +146,7 @@ def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: st
 
 _BESIDE = {
     False: "It counts instead of the choice.",
-    True: "A name in the data folder, or the link of a file in Slack. It counts instead of the choice.",
+    True: "A name, or the link of a file in Slack. It counts instead of the choice.",
 }
 """What is said of a field beside a choice; of one for a file."""
 

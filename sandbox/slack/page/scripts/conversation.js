@@ -46,7 +46,7 @@ class Pane {
     const entries = this.world.state.shortcuts.filter(({ type }) => type === 'message');
     const { name: app } = this.world.state.bot;
     const items = entries.map(({ name, callback_id: id }) => ({ label: name, detail: app, choose: () => this.#shortcut(message, id) }));
-    return showMenu(button, items, { label: 'More actions' });
+    return showMenu(button, items, { label: 'Message menu' });
   }
 
   #shortcut(message, id) {

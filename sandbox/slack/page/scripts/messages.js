@@ -277,7 +277,7 @@ function renderToolbar(message, { isThread, world }) {
     { class: 'toolbar' },
     isThread ? null : tool('reply', 'Reply in thread', { thread: message.thread_ts ?? message.ts }),
     tool('link', 'Copy link', { link: `#${message.channel}/${message.thread_ts ?? message.ts}` }),
-    hasMenu ? tool('dots', 'More actions', { menu: message.ts }) : null,
+    hasMenu ? tool('dots', 'Message menu', { menu: message.ts }) : null,
   );
 }
 
