@@ -123,9 +123,7 @@ def _upload(provider: Provider, argument: Argument) -> Block:
     """
     kinds = [suffix.removeprefix(".") for suffix in (provider.data.suffixes if provider.data else ())]
     element = {"type": "file_input", "action_id": "file", "filetypes": kinds, "max_files": 1}
-    hint = (
-        "Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts instead of the rest."
-    )
+    hint = "Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts first."
     block = file_block(block_of(provider.name, argument.name))
     return _input(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
 
