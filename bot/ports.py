@@ -129,6 +129,9 @@ class Provider(Protocol):
         Runs in a thread. May write what it packs into `spool`, named by its sha-256. Raises DataError with the line.
         """
 
+    async def held_data(self, plan: Plan) -> Sequence[tuple[str, str]]:
+        """What the service tells of the data that it holds itself and that is trained with, as lines for people."""
+
     async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
         """What the service offers for one of `listed`; for a family, whole options `NAME=VALUE`.
 

@@ -163,6 +163,8 @@ FIELDS: Mapping[str, str] = {
     "train": "trainset_annotation_ids",
     "test": "testset_annotation_ids",
 }
+HELD: Mapping[str, str] = {"sessions": "Documents", "train": "Training documents", "test": "Test documents"}
+MOST_SESSIONS = 5
 LABELS: Mapping[str, str] = {
     "language": "Language",
     "base": "Base model",
@@ -367,6 +369,16 @@ class DeepOpinion(Defaults):
         found = read_json(await self._call("GET", "projects", project, "annotations"), TITLE)
         return _choices(found if isinstance(found, list) else [], "name", "status")
 
+    async def held_data(self, plan: Plan) -> Sequence[tuple[str, str]]:
+        """How many documents the labelling sessions hold (docs/LabelingSession.md); of labels it tells nothing."""
+        wanted = {label: plan.body["model"].get(FIELDS[option]) for option, label in HELD.items()}
+        if not any(wanted.values()):
+            return ()
+        path = ("projects", str(plan.body["project_id"]), "annotations")
+        found = read_json(await self._call("GET", *path), TITLE)
+        sessions = {_id(one): one for one in found if isinstance(one, dict)} if isinstance(found, list) else {}
+        return [(label, _documents(ids, sessions)) for label, ids in wanted.items() if ids]
+
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = {"project_id": request.params["project"], "model": to_body(request)}
         return Plan(provider=self.name, model=request.model, body=body, summary=to_summary(request))
@@ -451,6 +463,25 @@ def _choices(found: Sequence[Json], name: str, state: str) -> list[Choice]:
         Choice(value=str(_id(thing)), label=f"{_id(thing)}: {thing.get(name, '')} ({thing.get(state, '')})")
         for thing in things
     ]
+
+
+def _documents(ids: Sequence[int], sessions: Mapping[int | None, Model]) -> str:
+    """The documents of each session, and of all where each tells them."""
+    counts = [_document_count(sessions.get(number)) for number in ids]
+    told = [f"{number}: {_count_or_not(count)}" for number, count in zip(ids, counts, strict=True)]
+    more = f" and {len(told) - MOST_SESSIONS} more sessions" if len(told) > MOST_SESSIONS else ""
+    known = [count for count in counts if count is not None]
+    total = f"{sum(known):,} in all; " if len(known) == len(counts) > 1 else ""
+    return f"{total}session {', '.join(told[:MOST_SESSIONS])}{more}"
+
+
+def _count_or_not(count: int | None) -> str:
+    return "not told" if count is None else f"{count:,}"
+
+
+def _document_count(session: Model | None) -> int | None:
+    count = session.get("document_count") if session else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
 
 
 def _project(plan: Plan) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ class Defaults(ABC):
     def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload | None:
         return None
 
+    async def held_data(self, plan: Plan) -> Sequence[tuple[str, str]]:
+        return ()
+
     async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
         return ()
 

@@ -10,7 +10,7 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
 from bot.domain.requests import Payload, Plan, SourceFile, TrainRequest
 from bot.domain.text import cut, in_one_line
-from bot.errors import DataError, MessengerError, UsageError
+from bot.errors import DataError, MessengerError, ProviderError, UsageError
 from bot.ports import Deps, Work
 from bot.usecases.fetch import fetch
 from bot.usecases.groups import read_now
@@ -20,6 +20,7 @@ from bot.usecases.request import standing_of_asker
 
 AT_ONCE = 4
 _MOST_WARNINGS, _MOST_IN_WARNING = 10, 400
+_HELD_SECONDS = 5
 
 
 async def check_due(deps: Deps) -> None:
@@ -46,7 +47,7 @@ async def check(deps: Deps, job: Job) -> None:
     except OSError as error:
         change = _later(deps, job, f"The data cannot be read at the moment ({error.strerror}).")
     else:
-        change = await _passed(deps, job, plan)
+        change = await _passed(deps, job, await _with_held_data(deps, plan))
     await deps.store.apply([change])
     deps.nudge("launch")
     deps.nudge("deliver")
@@ -73,6 +74,16 @@ def make_plan(deps: Deps, job: Job, fetched: Mapping[str, SourceFile]) -> Plan:
     if payload is not None:
         deps.files.renew(payload.sha256, deps.now())
     return provider.plan(job.request, bounded(payload) if payload else None)
+
+
+async def _with_held_data(deps: Deps, plan: Plan) -> Plan:
+    """The plan with what the service tells of data that it holds; where it does not, nobody waits for that."""
+    try:
+        async with asyncio.timeout(_HELD_SECONDS):
+            told = await deps.providers.get(plan.provider).held_data(plan)
+    except (ProviderError, TimeoutError):
+        return plan
+    return replace(plan, summary=(*plan.summary, *told))
 
 
 def bounded(payload: Payload) -> Payload:

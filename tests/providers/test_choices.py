@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.domain.requests import Plan, TrainRequest
 from bot.errors import ProviderError
+from bot.ports import Provider
 from bot.providers import registry
 from bot.providers.http import Tools, open_sessions
 from bot.providers.registry import Registry
@@ -75,3 +77,31 @@ async def test_services_without_lists_say_so() -> None:
     async with services() as (known, _):
         assert {name for name in NAMES if known.get(name).listed} == {"deepopinion", "decthings", "aitems"}
         assert await known.get("sestek").choices("model", {}) == ()
+
+
+def a_plan(provider: Provider, model: str, **params: Any) -> Plan:
+    request = TrainRequest(request_key="k", provider=provider.name, model=model, params=params)
+    return provider.plan(request, None)
+
+
+async def test_services_tell_how_much_data_they_hold() -> None:
+    """DeepOpinion counts the documents of sessions, Decthings the entries of data sets; neither tells labels."""
+    async with services() as (known, _):
+        opinion, things = known.get("deepopinion"), known.get("decthings")
+        both = a_plan(opinion, "m", project=1, train=[1, 2], test=[99])
+        assert await opinion.held_data(both) == [
+            ("Training documents", "750 in all; session 1: 250, 2: 500"),
+            ("Test documents", "session 99: not told"),
+        ]
+        parameters = {"train": {"type": "dataset", "datasetId": "ds-reviews", "datasetKey": "train"}}
+        plan = a_plan(things, "mdl-sentiment", name="s", launcher="ln-small", parameters=parameters)
+        assert await things.held_data(plan) == [("Data set ds-reviews", "Hotel reviews, 1,200 entries, 480,000 bytes")]
+
+
+async def test_nothing_is_asked_of_a_service_about_data_that_is_not_named() -> None:
+    """A training that names no data of the service costs no call."""
+    async with services() as (known, running):
+        opinion, things = known.get("deepopinion"), known.get("decthings")
+        assert await opinion.held_data(a_plan(opinion, "m", project=1)) == ()
+        assert await things.held_data(a_plan(things, "mdl-sentiment", name="s", launcher="ln-small")) == ()
+        assert running.deepopinion.requests == running.decthings.requests == []

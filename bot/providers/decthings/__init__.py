@@ -86,6 +86,16 @@ class Decthings(Defaults):
         datasets = await self._page("Dataset", "getDatasets", "datasets")
         return [choice for dataset in datasets for choice in _dataset_choices(dataset)]
 
+    async def held_data(self, plan: Plan) -> Sequence[tuple[str, str]]:
+        """How much the data sets hold (api-client-js, Dataset/getDatasets); of labels it tells nothing."""
+        wanted = [one["data"]["datasetId"] for one in plan.body["params"]["params"] if "data" in one]
+        if not wanted:
+            return ()
+        asked = {"offset": 0, "limit": 100, "filter": {"ids": list(dict.fromkeys(wanted))}}
+        listed = (await self._client.call("getDatasets", asked, api="Dataset")).body.get("datasets")
+        found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        return [(f"Data set {_id(one)}", _held(one)) for one in found if _id(one) in wanted]
+
     async def _page(self, api: str, method: str, key: str) -> list[Mapping[str, Json]]:
         """The first hundred: that is as many as a form offers."""
         listed = (await self._client.call(method, {"offset": 0, "limit": 100}, api=api)).body.get(key)
@@ -228,6 +238,19 @@ def _dataset_choices(dataset: Mapping[str, Json]) -> list[Choice]:
         Choice(value=f"{name}=dataset:{_id(dataset)}/{name}", label=f"{dataset.get('name', '')}: {name}")
         for name in names
     ]
+
+
+def _held(dataset: Mapping[str, Json]) -> str:
+    entries = dataset.get("entries")
+    counts = [entries.get(key) for key in ("count", "totalByteSize")] if isinstance(entries, dict) else [None, None]
+    count, size = (one if isinstance(one, int) and not isinstance(one, bool) else None for one in counts)
+    name = dataset.get("name")
+    told = [
+        *([name] if isinstance(name, str) and name else []),
+        "entries not told" if count is None else f"{count:,} entries",
+        *([f"{size:,} bytes"] if size is not None else []),
+    ]
+    return ", ".join(told)
 
 
 # -- reading a model --------------------------------------------------------------------------------------------------
