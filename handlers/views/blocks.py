@@ -260,7 +260,8 @@ def _readable(shown: Iterable[Block]) -> Iterator[str]:
 
 def _lines(block: Block) -> Iterator[str]:
     if block["type"] == "table":
-        yield from (" | ".join(map(_cell_text, row)) for row in block["rows"])
+        # One text, in which two lines may be alike.
+        yield "\n".join(" | ".join(map(_cell_text, row)) for row in block["rows"])
     else:
         yield from _texts({key: part for key, part in block.items() if key != "accessory"})
 
@@ -269,7 +270,7 @@ def _cell_text(part: Block) -> str:
     """A cell in words; in a plain text, what stands in it could be taken for a mark."""
     if part["type"] == "raw_text":
         return foreign(part["text"])
-    return "".join(map(_run_text, part["elements"][0]["elements"]))
+    return " ".join(map(_run_text, part["elements"][0]["elements"]))
 
 
 def _run_text(run: Block) -> str:

@@ -61,8 +61,7 @@ def alive(jobs: Sequence[Job]) -> Message:
     if not jobs:
         return blocks.say_text("No training is alive in this channel. `/train help` shows how to start one.")
     count = f"more than {MOST_ALIVE}" if len(jobs) > MOST_ALIVE else str(len(jobs))
-    shown = [blocks.section(f"*Alive in this channel: {count}*")]
-    shown += [blocks.section(job_line(job)) for job in jobs[:MOST_ALIVE]]
+    shown = [blocks.section(f"*Alive in this channel: {count}*"), _table(jobs[:MOST_ALIVE])]
     more = [blocks.context(["`/jobs alive` turns the pages of all of them."])] if len(jobs) > MOST_ALIVE else []
     return blocks.message(f"Trainings alive in this channel: {count}", shown, more)
 

@@ -57,7 +57,7 @@ async def test_status_lists_what_is_alive_in_this_channel(tmp_path: Path) -> Non
         for line in ("/status", "/train-status", "/train status"):
             said = shown(await here.ask(line))
             assert "Alive in this channel: 1" in said
-            assert "`my-model`" in said
+            assert " my-model " in said
             assert "gone" not in said
             assert "reviews-2026" not in said
 
