@@ -8,7 +8,7 @@ from bot.domain.text import code, cut
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import HEADINGS
-from handlers.views.words import moved, named, sign
+from handlers.views.words import PHRASES, moved, named, sign
 
 
 def render(content: Told | Digest) -> Message:
@@ -28,7 +28,7 @@ def _line(content: Told) -> str:
     if content.prompt is not None:
         return f":raised_hand: {name}: *{HEADINGS[content.prompt.subject]}* It waits for an answer.{place}"
     if content.move is None:
-        return f"{sign(job.state)} {name}.{place}"
+        return f"{sign(job.state)} {name}: *{PHRASES[job.state]}*.{place}"
     move = replace(content.move, actor=SWITCHYARD)
     return f"{sign(move.new)} {name}: {moved(move)}{place}"
 

@@ -58,7 +58,7 @@ def training_form(
 ) -> Block:
     """The whole form, filled with the draft. `says` is a sentence about it, in Slack's marks."""
     provider = providers.get(draft.provider)
-    said = [section(f":warning: {says}")] if says else []
+    said = [section(f":warning: Please note: {says}")] if says else []
     fields = list(_fields(provider, draft, offers)) if provider else [section("Pick a service; its fields follow.")]
     return _view(carried, providers, draft.provider, [*said, *fields])
 

@@ -23,7 +23,7 @@ def listed(wishes: Wishes) -> Message:
     quiet = [blocks.section(line) for line in _quiet(wishes)]
     head = blocks.section("*What you are told*")
     return blocks.message(
-        "What you are told",
+        f"What you are told:\n{lines(wishes)}",
         [head, *(shown or [blocks.section(NOTHING)]), *quiet],
         [blocks.buttons([change_button()])],
     )
