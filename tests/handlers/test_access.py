@@ -10,6 +10,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import time, timedelta
 from functools import cache
 from itertools import combinations
@@ -25,6 +26,7 @@ from bot.domain.changes import Button, Say
 from bot.domain.contents import Card, Content, Digest, Line, Question, Told
 from bot.domain.jobs import JobState
 from bot.domain.policy import Quiet
+from bot.domain.recurring import Schedule, ScheduleState, parse_every
 from handlers.views import blocks, wishes, wishes_form
 from handlers.views import help as help_views
 from handlers.views.blocks import Block, Message
@@ -32,6 +34,7 @@ from handlers.views.cards import render
 from handlers.views.history import job_line
 from handlers.views.home import home, plain_home
 from handlers.views.prompts import HEADINGS, outcome
+from handlers.views.recurring import listing
 from handlers.views.words import PHRASES, SIGNS, sign
 from tests.handlers import samples, test_home, test_training_forms
 from tests.handlers.registered import providers
@@ -42,6 +45,7 @@ MARKS = re.compile(r"<[^>]*>|[*_~`•]")
 SAYS: Mapping[str, tuple[str, ...]] = {
     **{sign(state): tuple(PHRASES[one] for one in JobState if sign(one) == sign(state)) for state in JobState},
     ":warning:": ("Warning:", "Please note:"),
+    ":repeat:": ("The same file",),
     ":bell:": ("this still waits", "you are asked too"),
 }
 """What a sign stands for is said in one of these words beside it. A question says itself, see below."""
@@ -69,6 +73,16 @@ def attentive() -> Wishes:
     return Wishes(follows=(follow,), habits=Habits(user=ada.user, mutes=(mute,), quiet=quiet), zone="Asia/Seoul")
 
 
+def recurring() -> Iterator[Message]:
+    """Nothing, one that goes on, one that has ended, more than fit."""
+    wish, every = samples.job().request, parse_every("mon 09:00")
+    plan = Schedule(id="s1", request=wish, timetable=every, created_at=samples.AT, zone="Asia/Seoul")
+    active = replace(plan, state=ScheduleState.ACTIVE, next_at=samples.AT, runs=3, last_job="j2345ab")
+    ended = replace(plan, state=ScheduleState.ENDED, why="It was stopped.")
+    for scope, found in (("here", []), ("mine", [active]), ("all", [plan, ended, *[active] * 40])):
+        yield listing(found, {"sestek": "Sestek Knovvu ML"}, scope=scope)
+
+
 def contents() -> Iterator[Content]:
     yield from samples.contents()
     yield from told()
@@ -82,6 +96,7 @@ def messages() -> Iterator[Message]:
     yield from samples.pictures(counts=(0, 1, 3))
     yield wishes.listed(Wishes(habits=Habits(user=samples.ADA.user), zone="UTC"))
     yield wishes.listed(attentive())
+    yield from recurring()
     yield help_views.overview(providers().configured(), {"sixth": "The sixth is not configured here."})
     yield help_views.command("/train sony churn")
     yield from map(help_views.about, providers().configured().values())
