@@ -15,6 +15,7 @@ from bot.ports import Deps, JobFilter, Provider
 log = logging.getLogger(__name__)
 
 _NUMBERED = re.compile(r"(.*[^0-9])([0-9]{1,3})", re.DOTALL)
+_DATED = re.compile(r".*[0-9]{4}-[0-9]{2}-[0-9]{2}", re.DOTALL)
 _MOST_JOBS = 200
 
 
@@ -78,6 +79,6 @@ async def _free_name(deps: Deps, provider: Provider, argument: Argument, name: s
 
 
 def next_name(name: str) -> str:
-    """`reviews-2` after `reviews`, `reviews-3` after that; a year at the end is no count."""
-    match = _NUMBERED.fullmatch(name)
+    """`reviews-2` after `reviews`, `reviews-3` after that; a year or a date at the end is no count."""
+    match = None if _DATED.fullmatch(name) else _NUMBERED.fullmatch(name)
     return f"{match.group(1)}{int(match.group(2)) + 1}" if match else f"{name}-2"

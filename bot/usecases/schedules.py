@@ -20,7 +20,9 @@ SHOWN = 3
 def title_of(deps: Deps, schedule: Schedule) -> str:
     """`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00."""
     title, _ = about(deps, schedule.request.provider)
-    return f"{code(schedule.id)}, {title} {code(schedule.name)}, every {schedule.timetable.text()}"
+    model = schedule.request.model
+    called = f" as {code(schedule.name)}" if schedule.name != model else ""
+    return f"{code(schedule.id)}, {title} {code(model)}{called}, every {schedule.timetable.text()}"
 
 
 def say_schedule(deps: Deps, schedule: Schedule) -> Say:

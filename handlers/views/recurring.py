@@ -48,7 +48,9 @@ def _line(schedule: Schedule, title: str) -> str:
     following = f"next {when(schedule.next_at)}" if schedule.next_at else schedule.outlook()
     runs = "no run yet" if not schedule.runs else f"{schedule.runs:,} run{'s' if schedule.runs > 1 else ''}"
     last = f", last {code(schedule.last_job)}" if schedule.last_job else ""
+    model = schedule.request.model
+    called = f" as {verbatim(schedule.name)}" if schedule.name != model else ""
     return (
-        f"{code(schedule.id)} *{foreign(cut(title, 60))}* {verbatim(schedule.name)} {foreign(schedule.rhythm(), 80)}: "
+        f"{code(schedule.id)} *{foreign(cut(title, 60))}* {verbatim(model)}{called} {foreign(schedule.rhythm(), 80)}: "
         f"{following}, {runs}{last}, {person(schedule.request.actor)}"
     )

@@ -16,6 +16,7 @@ from bot.domain.audit import AuditKind, Record, seal
 from bot.domain.health import ServiceHealth
 from bot.domain.jobs import JobState, Look, Phase, RemoteStatus
 from bot.domain.people import Person
+from bot.domain.recurring import Schedule, parse_every
 from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
@@ -55,6 +56,7 @@ JOB = replace(
     look=Look(status=STATUS),
 )
 BIRTH = birth(a_job())
+SCHEDULE = Schedule(id="r234567", request=a_wish(), timetable=parse_every("mon 09:00"), created_at=NOW)
 DENIED = seal(Record(at=NOW, kind=AuditKind.DENIED, job_id="j1", facts={"why": "No."}), 1, "0" * 64)
 assert BIRTH.transition is not None
 
@@ -67,6 +69,7 @@ READERS: Mapping[str, tuple[Row, Callable[[Row], object]]] = {
     "click": (rows.click_row(a_click()), rows.to_click),
     "inquiry": (rows.inquiry_row(an_inquiry()), rows.to_inquiry),
     "health": (rows.health_row(ServiceHealth(name="sony")), rows.to_health),
+    "schedule": (rows.schedule_row(SCHEDULE), rows.to_schedule),
     "person": (rows.person_row(Person(id="U0ADA", zone="Asia/Seoul", read_at=NOW)), rows.to_person),
     "earlier": ({"took": 60_000, "is_same_model": 1}, rows.to_earlier),
     "notice": (rows.notice_row(a_notice("k", body={"text": "x"})), rows.to_notice),
@@ -140,6 +143,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "clicks": ("click", "prompt_id", "user"),
     "health": ("health",),
     "inquiries": ("act_at", "inquiry"),
+    "schedules": ("key", "state", "act_at", "next_at", "version", "url", "schedule"),
 }  # fmt: skip
 LAST = "ORDER BY rowid DESC LIMIT 1"
 PLACES = [(table, column) for table, columns in TABLES.items() for column in columns]
@@ -170,6 +174,7 @@ async def fill(store: SqliteStore) -> None:
     )
     await store.keep_click(a_click())
     await store.inquire(an_inquiry())
+    await store.plan(SCHEDULE, url="https://hooks.example")
     await store.save_health(ServiceHealth(name="sony"), [])
     await store.save_group(Group(id="S0OPS", members=frozenset({"U0BORA"}), read_at=NOW))
 
@@ -211,6 +216,11 @@ def calls(store: SqliteStore, job_id: str) -> list[Callable[[], Awaitable[object
         lambda: store.request(birth(replace(job, id="j9")), same_since=at(days=-1), is_exclusive=True),
         lambda: store.claim_inquiries(at(hours=1), at(hours=2)),
         *(lambda work=work: store.claim_due(work, at(hours=1), at(hours=2), 9) for work in Work),
+        lambda: store.schedule(SCHEDULE.id),
+        lambda: store.schedules("T0YARD"),
+        lambda: store.claim_schedules(at(hours=1), at(hours=2), 9),
+        lambda: store.plan(replace(SCHEDULE, id="r9")),
+        lambda: store.amend_schedule(SCHEDULE.ended("over")),
         lambda: store.take_notices(at(hours=1), 9),
         lambda: store.release("C0TRAIN"),
         lambda: store.forget_urls(NOW),

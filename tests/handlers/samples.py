@@ -15,6 +15,7 @@ from bot.domain.forecast import Forecast
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatus, Transition
 from bot.domain.policy import Quiet, Rule
+from bot.domain.recurring import Schedule, parse_every
 from bot.domain.requests import Actor, Payload, Plan, TrainRequest
 from handlers.marks import foreign as safe
 from handlers.views import charts, forms, history
@@ -271,3 +272,16 @@ def views(foreign: str = "my-model") -> Iterator[dict[str, Any]]:
     yield forms.told(safe(foreign))
     for count in (0, 3, 20):
         yield wishes_form("{}", wishes(foreign, count), {"sestek": safe(foreign)}, has_channel=count > 0)
+
+
+def schedule(foreign: str = "my-model", number: int = 0) -> Schedule:
+    """A training that recurs, after two runs."""
+    made = Schedule(
+        id=f"r23456{number % 10}",
+        request=job(foreign=foreign).request,
+        timetable=parse_every("mon,thu 09:00"),
+        created_at=AT,
+        runs=2,
+        last_job="j2345ab",
+    )
+    return made.activated("Europe/Istanbul", AT)

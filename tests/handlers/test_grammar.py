@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.domain.arguments import Argument, Arguments, Family, Kind
 from bot.domain.job_exports import Form
 from bot.domain.jobs import ENDS, JobState
+from bot.domain.recurring import EVERY
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
 from handlers.grammar import (
@@ -441,3 +442,31 @@ def test_what_is_quoted_is_taken_as_it_is(texts: list[str]) -> None:
     plain = [re.sub('["“”„‟\u202a-\u202e\u2066-\u2069]', "", text) for text in texts]
     line = " ".join(f'"{text}"' for text in plain)
     assert split(line) == [Word(text=text) for text in plain]
+
+
+# -- again and again --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_service_can_recur(name: str) -> None:
+    """The option is one of the provider's own, so help, form and suggestions have it."""
+    assert EVERY in provider(name).arguments.options
+
+
+def test_when_to_train_again_is_no_parameter() -> None:
+    """It makes a plan of the wish; names keep their signs until a run fills them."""
+    wish = parse("deepopinion 1 reviews-{date} sessions=1,2 every=“mon, thu 9:00”")
+    assert wish.every is not None
+    assert wish.every.text() == "mon,thu 09:00"
+    assert wish.params == {"project": 1, "name": "reviews-{date}", "sessions": [1, 2]}
+    assert parse("sestek calls-{n} en-US every='day 06:30'").model == "calls-{n}"
+    with pytest.raises(UsageError):
+        parse("sestek calls-{n} en-US")
+
+
+def test_a_wrong_time_is_answered_with_examples() -> None:
+    """And where a model may have a parameter that is called so, with its other name."""
+    assert 'every="mon 09:00"' in str(refusal('sestek my-model en-US every="monthly"'))
+    assert "`param.every=`" in str(refusal("decthings m s launcher=l every=u32:10"))
+    assert "given twice" in str(refusal('sestek my-model en-US every="day 06:30" every="day 07:30"'))
+    assert parse("decthings m s launcher=l param.every=u32:10").every is None

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 
 from bot.domain.changes import Button, Say
-from bot.domain.contents import Entry, HomePage, Waiting
+from bot.domain.contents import Entry, HomePage, Recurring, Waiting
 from bot.domain.jobs import ENDS, JobState
 from bot.errors import StoreError
-from bot.usecases.home import MOST_ENDED, MOST_MINE, MOST_OTHERS, MOST_WAITING
+from bot.usecases.home import MOST_ENDED, MOST_MINE, MOST_OTHERS, MOST_RECURRING, MOST_WAITING
 from handlers.views.blocks import Block
 from handlers.views.home import MOST_BYTES, MOST_VIEW_BLOCKS, home, mark_of
 from handlers.views.words import PHRASES
@@ -53,6 +53,10 @@ def full(foreign: str = "my-model", facts: int = 4, **fields: Any) -> HomePage:
         "others": entries(JobState.OFFERED, foreign, MOST_OTHERS),
         "others_count": 200,
         "ended": entries(JobState.REJECTED, foreign, MOST_ENDED),
+        "recurring": tuple(
+            Recurring(schedule=samples.schedule(foreign), title=foreign, may_stop=True) for _ in range(MOST_RECURRING)
+        ),
+        "recurring_count": 30,
         "wishes": samples.wishes(foreign, 20),
     }
     return HomePage(**{**made, **fields})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.requests import TrainRequest
 from bot.errors import UsageError
 from handlers.grammar import Wish, parse_train, split
-from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, to_line, words_of
+from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, to_line, with_marks, words_of
 from tests.handlers.registered import NAMES, provider
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
@@ -133,3 +133,43 @@ def test_each_field_is_judged_by_the_sentences_of_the_command() -> None:
     assert "NAME=VALUE" in problems_of(provider("aitems"), hp)["hp"]
     twice = Draft(texts={"service": "svc1", "types": "pop", "hp": "hp.x=1\nx=2"})
     assert "given twice" in problems_of(provider("aitems"), twice)["hp"]
+
+
+@pytest.mark.parametrize(
+    ("typed_", "line"),
+    [
+        (
+            'deepopinion 1 reviews title="A b" every="mon 09:00"',
+            '/train deepopinion 1 reviews-{date} title="A b" every="mon 09:00"',
+        ),
+        (
+            'decthings m r-{time} launcher=l x=u8:1 every="day 06:30"',
+            '/train decthings m r-{time}-{date} launcher=l x=u8:1 every="day 06:30"',
+        ),
+        ('deepopinion 1 r{n} every="mon 09:00"', '/train deepopinion 1 r{n} every="mon 09:00"'),
+    ],
+)
+def test_a_name_that_would_be_the_same_is_put_right(typed_: str, line: str) -> None:
+    """What is offered to be pasted says the same, with a name that differs from run to run."""
+    name, *words = split(typed_)
+    assert with_marks(provider(name.text), words) == line
+
+
+def test_a_parameter_called_every_keeps_its_prefix() -> None:
+    """Without it, the line would plan a training instead of setting the parameter."""
+    wish = parse_train(provider("decthings"), split("m s launcher=l param.every=u32:10"))
+    line = to_line(provider("decthings"), request(wish))
+    assert line is not None
+    assert "param.every=u32:10" in line
+
+
+def test_names_of_a_recurring_training_are_judged_as_filled() -> None:
+    """In the field as in the command: braces that a service refuses are fine where a run fills them."""
+    sestek = provider("sestek")
+    texts = {"model": "calls-{n}", "language": "en-US", "every": "mon 09:00"}
+    assert problems_of(sestek, Draft(provider="sestek", texts=texts)) == {}
+    assert "model" in problems_of(sestek, Draft(provider="sestek", texts={**texts, "every": ""}))
+    assert "model" in problems_of(sestek, Draft(provider="sestek", texts={**texts, "model": "Calls {n}"}))
+    assert (
+        "not offered" in problems_of(sestek, Draft(provider="sestek", texts={**texts, "every": "1st 09:00"}))["every"]
+    )

@@ -113,10 +113,12 @@ def test_a_command_is_shown_letter_for_letter() -> None:
         ("st-9", "st-10"),
         ("v1.09", "v1.10"),
         ("reviews-2026", "reviews-2026-2"),
+        ("reviews-2026-11-23", "reviews-2026-11-23-2"),
+        ("reviews-2026-11-23-2", "reviews-2026-11-23-3"),
         ("7", "7-2"),
         ("모델", "모델-2"),
     ],
 )
 def test_the_next_name_counts_on(name: str, following: str) -> None:
-    """A count at the end goes on, a year does not."""
+    """A count at the end goes on, a year or a date does not: the next day is that of a recurring training."""
     assert next_name(name) == following

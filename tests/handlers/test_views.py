@@ -22,10 +22,11 @@ from bot.domain.contents import Card, Note
 from bot.domain.history import Story
 from bot.domain.jobs import ENDS, JobState, Look
 from bot.domain.policy import Rule
+from bot.domain.recurring import ScheduleState
 from bot.domain.requests import Payload
 from handlers.ids import Action, action_of
 from handlers.marks import clipped, foreign, tamed
-from handlers.views import blocks, history
+from handlers.views import blocks, history, recurring
 from handlers.views import help as help_views
 from handlers.views.blocks import Block, Message
 from handlers.views.cards import progress_bar, render
@@ -565,3 +566,31 @@ def test_ends_are_told_to_who_asked() -> None:
     """An end mentions the requester; a move in between does not."""
     for content in lines_of_all_states():
         assert ("<@U0ADA00001>" in read(render(content))) is (content.job.state in ENDS)
+
+
+# -- what recurs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["my-model", "", "&" * 5000, LONG], ids=["ordinary", "empty", "escapes", "long"])
+@pytest.mark.parametrize("count", [0, 1, recurring.MOST + 1])
+def test_a_list_of_what_recurs_is_within_slacks_limits(word: str, count: int) -> None:
+    """Each has its line, its next time and the button that ends it; what is left out is said."""
+    found = [replace(samples.schedule(word), id=f"r{number:06}") for number in range(count)]
+    message = recurring.listing(found, {one.request.provider: word for one in found}, scope="mine")
+    assert faults(message) == []
+    assert dangers(marked_texts(message.blocks)) == []
+    shown = [block for block in message.blocks if "accessory" in block]
+    assert len(shown) == min(count, recurring.MOST) or "did not fit" in read(message)
+    assert all("confirm" in block["accessory"] for block in shown)
+    assert ("fewer" in read(message)) is (count > recurring.MOST)
+
+
+def test_a_line_of_what_recurs_says_when_what_and_who() -> None:
+    """And how often it ran; before its time zone is read, that."""
+    [_, block] = recurring.listing([samples.schedule()], {"sestek": "Sestek"}, scope="all").blocks
+    for part in ("`r234560`", "*Sestek*", "`my-model`", "every mon,thu 09:00 (Europe/Istanbul)", "next <!date^",
+                 "2 runs", "last `j2345ab`", "<@"):  # fmt: skip
+        assert part in block["text"]["text"]
+    new = replace(samples.schedule(), state=ScheduleState.NEW, next_at=None, runs=0, last_job="")
+    [_, block] = recurring.listing([new], {"sestek": "Sestek"}, scope="all").blocks
+    assert "its time zone is being read, no run yet" in block["text"]["text"]
