@@ -17,6 +17,11 @@ _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _HALF_A_MARK = re.compile(r"(?:<[^<>]{0,100}|&[a-z]{0,3})$")
 
 
+def is_person(word: str) -> bool:
+    """Whether a word has the form of somebody's id."""
+    return re.fullmatch(r"[UW][A-Z0-9]+", word) is not None
+
+
 def foreign(text: str, most: int = 300) -> str:
     """Words from outside as part of a line: they mention nobody, link nothing, and end no code mark but their own.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Attachment
 from bot.domain.text import cut, in_one_line, readable
-from handlers.marks import clipped, foreign, tamed
+from handlers.marks import clipped, foreign, is_person, tamed
 
 Block = dict[str, Any]
 
@@ -124,8 +124,10 @@ def marked_cell(*elements: Block) -> Block:
 
 
 def person_cell(user: str) -> Block:
-    """Somebody, or Switchyard itself where that is nobody."""
-    return marked_cell({"type": "user", "user_id": user}) if user else cell("Switchyard")
+    """Somebody, or Switchyard itself where that is nobody. What is no id of Slack's stays a word."""
+    if is_person(user):
+        return marked_cell({"type": "user", "user_id": user})
+    return cell(user or "Switchyard")
 
 
 def sign(name: str) -> Block:
