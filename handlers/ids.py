@@ -118,7 +118,7 @@ METHODS = (
 SCOPES: Mapping[str, str] = {
     "commands": "the slash commands",
     "chat:write": "posts and edits cards, prompts and thread lines where the bot was invited",
-    "im:write": "opens the direct message of somebody who wants the card there",
+    "im:write": "opens the direct message of somebody who wants the card or news there",
     "channels:history": "looks in a public channel for a message of which Slack's answer was lost, before repeating it",
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",

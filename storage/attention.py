@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from sqlite_utils import Database
 
-from bot.domain.attention import Follow, Habits, News, news_of
+from bot.domain.approvals import Prompt
+from bot.domain.attention import Follow, Habits, News, news_of, news_of_question
 from bot.domain.changes import Change, Notice, NoticeKind
+from bot.domain.jobs import Job
 from storage import outbox
 from storage.rows import follow_row, habits_row, readable, to_follow, to_habits, to_notice
 from storage.statements import first, insert, put, rows, update
@@ -25,8 +27,17 @@ def tell(db: Database, change: Change) -> None:
     """Put the news of a change into the outbox: once for each who follows it, and for each whom its own message calls
     and who has habits; whether they are told is decided when it goes out."""
     for news in news_of(change):
-        for target in _targets(db, news):
-            outbox.add(db, _notice(news, target))
+        _tell(db, news)
+
+
+def tell_question(db: Database, job: Job, prompt: Prompt) -> None:
+    """The same for a question that is asked anew, without a move."""
+    _tell(db, news_of_question(job, prompt))
+
+
+def _tell(db: Database, news: News) -> None:
+    for target in _targets(db, news):
+        outbox.add(db, _notice(news, target))
 
 
 def _targets(db: Database, news: News) -> tuple[str, ...]:

@@ -706,6 +706,8 @@ def _amend(db: Database, amendment: Amendment) -> bool:
     for prompt in (*amendment.opens, *amendment.writes):
         put(db, "prompts", prompt_row(prompt))
     _add_all(db, amendment.notices)
+    for prompt in amendment.opens:
+        attention.tell_question(db, _job(db, prompt.job_id), prompt)
     audit.append(db, records_of_prompts(amendment.writes, amendment.opens, votes))
     return True
 

@@ -1514,6 +1514,14 @@ class Attention:
         taken = [one for one in await store.take_notices(at(seconds=1), 99) if one.kind is NoticeKind.NEWS]
         assert [(one.channel, one.body["job"]) for one in taken] == [(BORA.user, job.id)]
 
+    async def test_a_question_that_is_asked_anew_is_news(self, store: Store) -> None:
+        """Who follows approvals may not have heard of the one before it, which nobody can answer any more."""
+        await store.follow(a_follow(Topic.APPROVALS), 9)
+        await keep(store, a_job())
+        await store.amend(Amendment(writes=(), opens=(a_prompt(),)))
+        [told] = [one for one in await store.take_notices(at(seconds=1), 99) if one.kind is NoticeKind.NEWS]
+        assert (told.channel, told.body["prompt"]) == (BORA.user, "p1")
+
     async def test_who_is_called_is_told_only_with_habits(self, store: Store) -> None:
         """The requester of an end has no news of it, unless a mute or quiet hours may have kept the mention away."""
         await store.keep_habits(Habits(user=ADA.user, quiet=Quiet(begins=time(22), ends=time(7))))
