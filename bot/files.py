@@ -132,7 +132,7 @@ class DataFolder:
         if not found:
             tried = ", ".join(_shown(f"{model}{suffix}") for suffix in suffixes)
             sentence = f"The data folder has no file named after {_shown(model)} ({tried})."
-            raise DataError(f"{sentence} Name one with `data=NAME`.")
+            raise DataError(f"{sentence} Name one with `data=NAME`, or a file in Slack with `data=` and its link.")
         return found[0]
 
     def _names(self) -> list[str]:

@@ -76,8 +76,8 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
         await answer_fields(ack, lambda: _submit_training(deps, door, body), PROVIDER)
 
     async def on_message(ack: Ack, body: dict[str, Any]) -> None:
-        payload = MessagePayload.model_validate(body)
-        await answer_click(deps, ack, payload.response_url, lambda: _open_with_files(app, deps, door, payload))
+        url = str(body.get("response_url") or "")
+        await answer_click(deps, ack, url, lambda: _open_with_files(app, deps, door, body))
 
     app.message_shortcut(Callback.TRAIN_WITH_FILE.value)(on_message)
 
@@ -94,7 +94,8 @@ async def _press(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: ActionPay
     return await _act(app, deps, payload)
 
 
-async def _open_with_files(app: AsyncApp, deps: Deps, door: Doorkeeper, payload: MessagePayload) -> Say:
+async def _open_with_files(app: AsyncApp, deps: Deps, door: Doorkeeper, body: dict[str, Any]) -> Say:
+    payload = MessagePayload.model_validate(body)
     await door.check(payload.origin)
     return await open_with_files(deps, app.client, payload)
 

@@ -141,7 +141,7 @@ class TestAfterModel:
         sentence = refusal(files, None)
         assert sentence == (
             "The data folder has no file named after `churn` (`churn.csv`, `churn.tsv`, `churn.zip`). "
-            "Name one with `data=NAME`."
+            "Name one with `data=NAME`, or a file in Slack with `data=` and its link."
         )
 
     @pytest.mark.parametrize("names", [("churn.csv", "churn.tsv"), ("Churn.csv", "churn.csv")])

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain.arguments import Choice, Kind
+from bot.domain.jobs import Job
+from bot.domain.shared_files import id_in
 from bot.domain.text import cut, in_one_line
 from bot.ports import Provider
 from bot.usecases.choices import Offers
@@ -16,6 +18,13 @@ def remembered(files: Mapping[str, str], more: Mapping[str, str]) -> dict[str, s
     """The files that a form carries along, the last ones of many; names short enough for its metadata."""
     named = {**files, **{id_: _short(name) for id_, name in more.items()}}
     return dict(list(named.items())[-MOST:])
+
+
+def file_of(job: Job) -> dict[str, str]:
+    """The name of the one file in Slack that a training was asked for with; of several, none is known."""
+    payload, sources = job.plan.payload if job.plan else None, list(job.request.data.values())
+    id_ = id_in(sources[0]) if len(sources) == 1 else None
+    return remembered({}, {id_: payload.name}) if id_ and payload else {}
 
 
 def _short(name: str) -> str:

@@ -7,7 +7,7 @@ meanwhile (https://docs.slack.dev/surfaces/modals).
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -26,7 +26,7 @@ from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
 from handlers.forms.attention import open_wishes
-from handlers.forms.files import offered, remembered, with_only_file
+from handlers.forms.files import file_of, offered, remembered, with_only_file
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
 from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
@@ -123,7 +123,9 @@ async def _open_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload
     provider = deps.providers.get(job.request.provider)
     draft = draft_of_request(provider, await again(deps, provider, job))
     button = {"label": "Again", "action": Action.AGAIN.value, "value": job.id}
-    start_opening(deps, client, _opening(payload, draft, button))
+    opening = _opening(payload, draft, button)
+    state = opening.state.model_copy(update={"files": file_of(job)})
+    start_opening(deps, client, replace(opening, state=state))
     return NOTHING
 
 

@@ -88,6 +88,10 @@ async def test_the_menu_of_a_message_opens_the_form_with_its_file(tmp_path: Path
         job = await here.reaches(JobState.LIVE)
         assert (job.place, job.request.data) == (CHANNEL, {"data": message.files[0]["id"]})
         assert "calls.jsonl" in shown(here.cards()[-1])
+        await here.person("ada").click(here.cards()[-1], "again")
+        view = await opened(here, field="sestek.model")
+        assert filled(view)["sestek.data"] == message.files[0]["id"]
+        assert fields(view)["sestek.data"]["options"][0]["text"]["text"] == "calls.jsonl (in Slack)"
         await chosen(here, await here.person("bora").say("no file here"))
         assert "This message has no file" in shown(await here.told("ada", "no file"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from bot.domain.jobs import Event, Job, JobState
 from bot.usecases.check import check
 from bot.usecases.moves import move
 from bot.usecases.tidy import tidy_due
+from handlers.ids import Callback
 from sandbox.slack.places import BOT_TOKEN
 from sandbox.world import DATA
 from tests.flows.lab import until
@@ -147,3 +149,17 @@ async def test_old_data_is_deleted_and_its_story_says_so(here: Edge) -> None:
     assert [path.name for path in here.deps.files.spool.iterdir()] == [lives.plan.payload.sha256]
     assert "data deleted" in await here.type(f"/status {ended.id}")
     assert "data deleted" not in await here.type(f"/status {lives.id}")
+
+
+async def test_a_message_without_a_fitting_file_is_told_so(here: Edge) -> None:
+    """In the menu of a message without a file, of one with a file that nobody takes, and of one that is gone."""
+    ada, bora = here.slack.person("ada"), here.slack.person("bora")
+    plain = await bora.say("no file", CHANNEL)
+    notes = await bora.upload("notes.pdf", b"x", CHANNEL)
+    assert notes.files
+    gone = replace(notes, files=({**notes.files[0], "mode": "tombstone"},))
+    for message, says in ((plain, "has no file"), (notes, "trains with `notes.pdf`"), (gone, "has no file")):
+        assert (await ada.message_shortcut(message, Callback.TRAIN_WITH_FILE)).ok
+        await here.run()
+        assert says in here.told(ada.id)[-1].text
+    assert ada.view is None
