@@ -1,9 +1,9 @@
 """How the rows of a data file are spread over labels: counted by the check, kept with the plan, told alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.text import code, cut, in_one_line
+from bot.domain.text import code, cut, escape, in_one_line
 
 MOST_KEPT = 50
 """So many labels are kept one by one; how many more there are, and their rows, is kept as numbers."""
@@ -81,6 +81,29 @@ def _one(label: str, rows: int) -> str:
 def as_code(label: str) -> str:
     """A label as code, cut to what a line holds."""
     return code(cut(label, MOST_IN_TOLD)) if label.strip() else "(empty)"
+
+
+def compare(then: Iterable[Balance], now: Iterable[Balance], told_then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each balance then and now, and the labels that came or went, escaped. `told_then` are texts of former ones.
+
+    Plans of earlier versions keep their balance as such a text.
+    """
+    now, then = tuple(now), tuple(then)
+    before = dict(tell(then))
+    for heading, told in tell(now):
+        former = before.get(heading) or escape(in_one_line(told_then.get(heading, "none")).replace("`", "'"))
+        yield heading, f"{told}, as before" if former == told else f"{former} → {told}"
+    known = {(one.part, one.column): one for one in then}
+    for one in now:
+        came, went = changed(known.get((one.part, one.column), one), one)
+        yield from _named("New labels", came)
+        yield from _named("Labels no more there", went)
+
+
+def _named(heading: str, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if labels:
+        more = f" and {len(labels) - MOST_TOLD:,} more" if len(labels) > MOST_TOLD else ""
+        yield heading, ", ".join(map(as_code, labels[:MOST_TOLD])) + more
 
 
 def changed(then: Balance, now: Balance) -> tuple[list[str], list[str]]:

@@ -328,6 +328,7 @@ class Sestek(Defaults):
             sha256=source.sha256,
             size=source.size,
             rows=tally.rows,
+            facts=tally.facts(),
             balances=tally.balances(),
             warnings=tally.warnings(),
         )

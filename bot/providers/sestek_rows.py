@@ -43,6 +43,7 @@ class Tally:
     """What is counted while a file is read. Texts are compared by their hashes, see `findings.Repeats`."""
 
     rows: int = 0
+    is_ascii: bool = True
     labels: dict[str, int] = field(default_factory=dict)
     others: dict[str, None] = field(default_factory=dict)
     _begins: dict[str, int] = field(default_factory=dict)
@@ -58,6 +59,10 @@ class Tally:
         if len(keys) > 2 and len(self.others) <= MOST_LISTED:
             self.others.update(dict.fromkeys(key for key in keys if key not in ("Label", "Text")))
         self._repeats.add(hash(text), hash(label), line)
+
+    def facts(self) -> dict[str, str]:
+        """Further lines for the card."""
+        return {"Encoding": "ASCII" if self.is_ascii else "UTF-8"}
 
     def balances(self) -> tuple[Balance, ...]:
         """That of the labels."""
@@ -121,6 +126,7 @@ def count_rows(path: Path) -> Tally:
 
 def _count(tally: Tally, line: bytes, number: int) -> None:
     row = _parse_row(line, number)
+    tally.is_ascii = tally.is_ascii and line.isascii()
     tally.add(_value(row, "Label", number), _value(row, "Text", number), row, number)
     if len(tally.labels) > MOST_LABELS:
         # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bot.domain.approvals import Answer, Outcome, Prompt, Subject
-from bot.domain.balances import MOST_TOLD, as_code, changed, tell
+from bot.domain.balances import compare
 from bot.domain.charts import scores_of
 from bot.domain.history import say_duration, training_time
 from bot.domain.jobs import Job, JobState
@@ -106,27 +106,8 @@ def _data(former: Job, job: Job) -> Iterator[tuple[str, str]]:
         if then.columns is not None and now.columns is not None:
             yield "Columns", _numbers(then.columns, now.columns)
         yield from _pairs(then.facts, now.facts)
-        yield from _balances(then, now)
-
-
-def _balances(then: Payload, now: Payload) -> Iterator[tuple[str, str]]:
-    """Each balance then and now, and the labels that came or went."""
-    before = dict(tell(then.balances))
-    for heading, told in tell(now.balances):
-        # Plans of earlier versions keep their balance as a fact.
-        former_told = before.get(heading) or _foreign(then.facts.get(heading, "none"), 120)
-        yield _foreign(heading, 60), _both(former_told, told)
-    former = {(one.part, one.column): one for one in then.balances}
-    for one in now.balances:
-        came, went = changed(former.get((one.part, one.column), one), one)
-        yield from _named("New labels", came)
-        yield from _named("Labels no more there", went)
-
-
-def _named(heading: str, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
-    if labels:
-        more = f" and {len(labels) - MOST_TOLD:,} more" if len(labels) > MOST_TOLD else ""
-        yield heading, ", ".join(map(as_code, labels[:MOST_TOLD])) + more
+        for heading, told in compare(then.balances, now.balances, then.facts):
+            yield _foreign(heading, 60), told
 
 
 def _payload(job: Job) -> Payload | None:

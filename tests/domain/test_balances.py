@@ -1,6 +1,6 @@
 """Label balances: what is kept of many labels, and how it is told."""
 
-from bot.domain.balances import MOST_IN_LABEL, MOST_KEPT, Balance, changed, tell, weigh
+from bot.domain.balances import MOST_IN_LABEL, MOST_KEPT, Balance, changed, compare, tell, weigh
 
 
 def test_few_labels_are_all_told() -> None:
@@ -34,6 +34,21 @@ def test_labels_are_made_fit_for_a_message() -> None:
     [(label, _)] = balance.counts
     assert len(label) == MOST_IN_LABEL
     assert tell([balance])[0][1] == "`a 'b'&lt;@U1&gt;" + "고" * 19 + "…` 1"
+
+
+def test_then_and_now() -> None:
+    """What is as before says so; new and lost labels are named; a text of an earlier version stands as it was."""
+    then, now = weigh("Label", {"a": 5, "b": 1}, is_label=True), weigh("Label", {"a": 5, "<c>": 2}, is_label=True)
+    assert list(compare([then], [then], {})) == [("Labels", "2: `a` 5, `b` 1, as before")]
+    assert list(compare([then], [now], {})) == [
+        ("Labels", "2: `a` 5, `b` 1 → 2: `a` 5, `&lt;c&gt;` 2"),
+        ("New labels", "`&lt;c&gt;`"),
+        ("Labels no more there", "`b`"),
+    ]
+    churned = weigh("churned", {"no": 2, "yes": 1})
+    told = [("Balance of churned", "no 750, yes &lt;5 → `no` 2, `yes` 1")]
+    assert list(compare([], [churned], {"Balance of churned": "no 750, yes <5"})) == told
+    assert list(compare([], [churned], {})) == [("Balance of churned", "none → `no` 2, `yes` 1")]
 
 
 def test_labels_that_came_and_went() -> None:

@@ -325,7 +325,7 @@ def buttons_of(message: Message | Ephemeral) -> list[dict[str, Any]]:
 
 def deeds_of(message: Message) -> list[dict[str, Any]]:
     """The buttons that not every card has."""
-    return [one for one in buttons_of(message) if one["action_id"] not in {"again", "as_command", "labels"}]
+    return [one for one in buttons_of(message) if one["action_id"] not in {"again", "as_command", "labels", "story"}]
 
 
 def button(message: Message | Ephemeral, label: str) -> str:

@@ -81,6 +81,7 @@ def test_any_rows_are_counted_or_refused_with_their_line(content: bytes, tmp_pat
             sha256="0" * 64,
             size=1,
             rows=counted.rows,
+            facts=counted.facts(),
             balances=counted.balances(),
             warnings=counted.warnings(),
         )

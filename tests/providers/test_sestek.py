@@ -323,6 +323,7 @@ def test_a_good_file_is_counted(provider: Provider, tmp_path: Path) -> None:
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size=path.stat().st_size,
         rows=11,
+        facts={"Encoding": "ASCII"},
         balances=(Balance(column="Label", counts=(("order", 6), ("refund", 5)), least=("refund", 5), is_label=True),),
     )
 
@@ -401,7 +402,9 @@ FIVE = labelled(("a", 5), ("b", 5))
 )
 def test_what_makes_a_training_worse_is_warned_of(tmp_path: Path, content: bytes, warnings: tuple[str, ...]) -> None:
     """Warnings do not stop a training, name the lines, and nothing is warned of in a good file."""
-    assert checked(tmp_path, content).warnings() == warnings
+    tally = checked(tmp_path, content)
+    assert tally.warnings() == warnings
+    assert tally.facts() == {"Encoding": "ASCII" if content.isascii() else "UTF-8"}
 
 
 # -- what the service says --------------------------------------------------------------------------------------------
