@@ -172,6 +172,8 @@ def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: A
 
     secret = settings.slack.signing_secret
     app = AsyncApp(
+        # Without one, Bolt looks through the sources of all that called this.
+        name="switchyard",
         client=client,
         signing_secret=secret.get_secret_value() if secret else "unused in Socket Mode",
         authorize=authorize,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,14 @@ class Manifest:
 
 def read(path: Path) -> Manifest:
     """The manifest in that file, or the default one where there is no such file."""
-    return _from_document(yaml.safe_load(path.read_text("utf-8")), path) if path.is_file() else default()
+    return _from_document(_parsed(path.read_text("utf-8")), path) if path.is_file() else default()
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """The document, which nobody changes: many a world is made of the same one."""
+    document: Mapping[str, Any] = yaml.safe_load(text)
+    return document
 
 
 def default() -> Manifest:

@@ -85,6 +85,7 @@ async def test_a_switch_is_offered_approved_by_another_person_and_applied(bot: L
     assert len(bot.world.services.sony.switches) == 1
 
 
+@pytest.mark.proof
 async def test_a_reject_asks_for_its_reason_in_a_form(bot: Lab, open_page: OpenPage) -> None:
     """The reason that was typed into the form stands on the prompt and in the thread."""
     page = await open_page("chie", place=CHANNEL)

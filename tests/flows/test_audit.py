@@ -288,6 +288,16 @@ async def test_a_rewritten_database_does_not_fit_the_channel(tmp_path: Path) -> 
         other = f"{posted[0].seq}:{'ab' * 32}"
         report = audit_log.verify(settings, [audit_log.parse_anchor(other)])
         assert [finding.seq for finding in report.findings] == [posted[0].seq]
+
+
+@pytest.mark.proof
+async def test_the_shell_compares_the_log_with_the_channel(tmp_path: Path) -> None:
+    """The same, as an auditor types it: damage is told to scripts, and ends them badly."""
+    async with lab(tmp_path, SWITCHYARD_AUDIT__CHANNEL=ANCHORS) as here:
+        await anchors_in(here, 1)
+        await here.quiet()
+        posted = await audit_log.posted_anchors(load(here.environ))
+        other = f"{posted[0].seq}:{'ab' * 32}"
         words = ("audit", "verify", "--slack", "--json", "--anchor", other)
         ran = await asyncio.to_thread(switchyard, tmp_path, *words, **here.environ)
         assert ran.returncode == 1

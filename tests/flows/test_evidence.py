@@ -298,6 +298,7 @@ async def test_the_start_gate_holds_for_the_way_back(tmp_path: Path) -> None:
         assert here.starts() == 3
 
 
+@pytest.mark.proof
 async def test_without_the_data_there_is_no_button(tmp_path: Path) -> None:
     """The spool was emptied: prompt and card say so, and a button that is still shown somewhere does nothing."""
     async with lab(tmp_path, data=later_data(tmp_path)) as here:

@@ -84,6 +84,7 @@ async def test_a_start_in_doubt_is_asked_about_once_and_given_up(tmp_path: Path)
         assert here.starts() == 0
 
 
+@pytest.mark.proof
 async def test_start_again_starts_once_more(tmp_path: Path) -> None:
     """[Start again] starts what was not started, once; Sony's reserved job stays behind, and that was said."""
     async with lab(tmp_path) as here:

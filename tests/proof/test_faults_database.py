@@ -284,6 +284,7 @@ def switchyard(here: Stage, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=here.environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.proof
 async def test_a_damaged_page_is_found_and_the_backup_goes_on(launcher: Launcher, tmp_path: Path) -> None:
     """Made beside the running bot, put back after the disk broke: what had run since is not run again."""
     archive = str(tmp_path / "monday.tar")
