@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from bot.domain.changes import Say
-from bot.domain.people import Person
 from bot.domain.recurring import (
     Schedule,
     ScheduleState,
@@ -17,7 +16,7 @@ from bot.domain.shared_files import id_in
 from bot.errors import RefusedError, UsageError
 from bot.ports import Deps, PlanAnswer, Planned, Provider
 from bot.usecases.cards import stop_button
-from bot.usecases.people import GOOD_FOR
+from bot.usecases.people import known_person
 from bot.usecases.request import check_asker, checked, job_id, say_too_fast
 from bot.usecases.schedules import next_request, record_of, say_schedule, tell_planned, title_of
 
@@ -32,7 +31,7 @@ async def plan_recurring(deps: Deps, request: TrainRequest, timetable: Timetable
     _refuse_slack_files(request)
     _refuse_fixed_names(provider, request)
     schedule = Schedule(id=_schedule_id(deps), request=request, timetable=timetable, created_at=deps.now())
-    known = await _known(deps, request.actor.user)
+    known = await known_person(deps, request.actor.user)
     begun = schedule.activated(known.zone if known else "", deps.now())
     await _check_first(deps, provider, begun)
     kept = replace(begun, version=0) if known and known.zone else schedule
@@ -68,13 +67,6 @@ def _refuse_fixed_names(provider: Provider, request: TrainRequest) -> None:
             "into it.",
             word=value,
         )
-
-
-async def _known(deps: Deps, user: str) -> Person | None:
-    """What is known of somebody without asking Slack: whoever plans waits for no network."""
-    person = await deps.store.person(user)
-    is_fresh = person is not None and person.read_at is not None and deps.now() - person.read_at <= GOOD_FOR
-    return person if is_fresh else None
 
 
 async def _check_first(deps: Deps, provider: Provider, schedule: Schedule) -> None:

@@ -118,7 +118,7 @@ async def _hindrance(deps: Deps, schedule: Schedule, turn: Turn) -> str:
         return f"Switchyard was not there, and a run is made up for {hours} hours at most."
     former = await deps.store.job(schedule.last_job) if schedule.last_job else None
     if former is not None and former.state not in ENDS:
-        return f"The run before, {code(former.id)}, has not ended ({former.state.value})."
+        return f"The run before, {code(former.id)}, has not ended; its card says what it waits for."
     return ""
 
 

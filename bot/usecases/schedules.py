@@ -27,7 +27,9 @@ def title_of(deps: Deps, schedule: Schedule) -> str:
 
 def say_schedule(deps: Deps, schedule: Schedule) -> Say:
     """What who planned it is told: the next times, how the first run is called, and that nothing starts before."""
-    if schedule.state is not ScheduleState.ACTIVE:
+    if schedule.state is ScheduleState.ENDED:
+        return Say(text=f"{title_of(deps, schedule)}, has ended already.")
+    if schedule.state is ScheduleState.NEW:
         text = f"Got it: {title_of(deps, schedule)}. Reading your time zone; the first times follow."
     else:
         text = f"Planned: {title_of(deps, schedule)}. {_outlook(schedule)}"

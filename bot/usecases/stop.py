@@ -12,14 +12,14 @@ from bot.ports import Deps
 from bot.usecases.auditing import denied
 from bot.usecases.moves import card_key, redraw
 from bot.usecases.prompting import electorate, read_first
-from bot.usecases.schedules import record_of, tell, title_of
+from bot.usecases.schedules import record_of, say_schedule, tell, title_of
 
 
 async def end(deps: Deps, schedule: Schedule, why: str, by: Actor = SWITCHYARD) -> bool:
     """End a schedule, on record and in its channel; False where it has moved on."""
     ended = schedule.ended(why, by)
     who = f"<@{by.user}> stopped" if by.user else "This has ended:"
-    text = f":black_square_for_stop: {who} {title_of(deps, schedule)}. {why} {_ran(schedule)}"
+    text = " ".join(filter(None, [f":black_square_for_stop: {who} {title_of(deps, schedule)}.", why, _ran(schedule)]))
     former = schedule.last_job
     notices = [tell(deps, ended, "ended", text), *([redraw(deps, former, card_key(former))] if former else [])]
     is_ours = await deps.store.amend_schedule(ended, notices=notices, records=[record_of(deps, ended, "ended", by)])
@@ -37,7 +37,7 @@ async def stop_recurring(deps: Deps, schedule_id: str, actor: Actor) -> Say:
     if schedule is None or schedule.request.actor.team != actor.team:
         raise RefusedError("Switchyard keeps no such recurring training here. `/jobs every all` lists them.")
     if schedule.state is ScheduleState.ENDED:
-        return Say(text=f"{title_of(deps, schedule)}, has ended already.")
+        return say_schedule(deps, schedule)
     await _check_stopper(deps, schedule, actor)
     if not await end(deps, schedule, "", actor):
         return Say(text="It was being run at this very moment; please press once more.")

@@ -20,8 +20,9 @@ from bot.domain.jobs import ENDS, Event, Job, JobState, Look, Phase, RemoteStatu
 from bot.domain.pace import Allowance
 from bot.domain.people import Person
 from bot.domain.policy import Quiet
+from bot.domain.recurring import Schedule, parse_every
 from bot.domain.requests import Actor, Payload, Plan
-from bot.ports import DUE_IN, Answered, Asked, Caps, Identity, JobFilter, Store, Work
+from bot.ports import DUE_IN, Answered, Asked, Caps, DueRun, Identity, JobFilter, Store, Work
 from tests.contract.samples import (
     ADA,
     BORA,
@@ -1256,6 +1257,53 @@ class Undelivered:
         assert await store.forget_urls(at(minutes=31)) == 0
 
 
+class Recurring:
+    """A planned time is one training, whoever gets to it."""
+
+    async def test_of_two_who_take_a_turn_one_has_it(self, stores: Pair) -> None:
+        """The schedule, the job and what is told are written together, or nothing is."""
+        schedule = Schedule(id="r234567", request=a_wish(), timetable=parse_every("day 09:00"), created_at=NOW)
+        await stores[0].plan(replace(schedule.activated("UTC", NOW), version=0))
+        planned = await stores[1].schedule("r234567")
+        assert planned is not None
+        runs = []
+        for number in (1, 2):
+            job = a_job(f"j{number}", request=a_wish(f"every:{number}"))
+            told = (a_notice(f"run {number}"),)
+            started, skipped = planned.passed(at(days=1), job.id), planned.passed(at(days=1))
+            runs.append(DueRun(change=birth(job), started=started, skipped=skipped, notices=told))
+        answers = [
+            await store.run_schedule(run, same_since=NOW, is_exclusive=False, caps=Caps())
+            for store, run in zip(stores, runs, strict=True)
+        ]
+        assert [answer is not None for answer in answers] == [True, False]
+        assert ids(await stores[0].jobs(JobFilter())) == ["j1"]
+        assert await stores[0].notice("run 2") is None
+        assert not await stores[1].amend_schedule(planned.ended("Too late.")), "a stop that was read before is too late"
+
+    async def test_what_stands_in_the_way_is_told_and_counts_as_no_run(self, store: Store) -> None:
+        """The next time is set all the same."""
+        await keep(store, a_job("j1"))
+        schedule = Schedule(id="r234567", request=a_wish(), timetable=parse_every("day 09:00"), created_at=NOW)
+        await store.plan(replace(schedule.activated("UTC", NOW), version=0))
+        planned = await store.schedule("r234567")
+        assert planned is not None
+        run = DueRun(
+            change=birth(a_job("j2", request=a_wish("every:1"))),
+            started=planned.passed(at(days=1), "j2"),
+            skipped=planned.passed(at(days=1)),
+            otherwise={Asked.BUSY: a_notice("busy"), Asked.SAME: a_notice("same")},
+        )
+        answer = await store.run_schedule(run, same_since=at(hours=1), is_exclusive=True, caps=Caps())
+        assert answer is not None
+        assert answer.asked is Asked.BUSY
+        after = await store.schedule("r234567")
+        assert after is not None
+        assert (after.runs, after.last_job, after.next_at) == (0, "", planned.passed(at(days=1)).next_at)
+        assert await store.notice("busy") is not None
+        assert await store.notice("same") is None
+
+
 class Known:
     """What is known of groups and services survives a restart."""
 
@@ -1633,6 +1681,7 @@ class StoreContract(
     Undelivered,
     Waiting,
     Known,
+    Recurring,
     History,
     Durations,
 ):
