@@ -38,7 +38,13 @@ async def card(deps: Deps, job: Job) -> Card:
             *await _shared(deps, job),
             *await _way_back(deps, job),
         ),
-        buttons=(*await buttons_of(deps, job), *_repeats(job), *_pictures(job), *_story_of(twin), *_stops(schedule)),
+        buttons=(
+            *await buttons_of(deps, job),
+            *_repeats(job),
+            *_pictures(job),
+            *_story_of(twin),
+            *_stops(job, schedule),
+        ),
         result=await result_of(deps, job),
     )
 
@@ -92,12 +98,15 @@ async def schedule_of(deps: Deps, job: Job) -> Schedule | None:
 def _recurs(job: Job, schedule: Schedule | None) -> tuple[str, ...]:
     if schedule is None or job.request.run is None:
         return ()
-    return (f"Run {job.request.run.number} of `{schedule.id}`, {schedule.rhythm()}: {schedule.outlook()}.",)
+    outlook = f": {schedule.outlook()}" if schedule.last_job == job.id else ""
+    return (f"Run {job.request.run.number} of `{schedule.id}`, {schedule.rhythm()}{outlook}.",)
 
 
-def _stops(schedule: Schedule | None) -> tuple[Button, ...]:
-    is_over = schedule is None or schedule.state is ScheduleState.ENDED
-    return () if is_over or schedule is None else (replace(stop_button(schedule), label="Stop recurring"),)
+def _stops(job: Job, schedule: Schedule | None) -> tuple[Button, ...]:
+    """On the card of the latest run."""
+    if schedule is None or schedule.state is ScheduleState.ENDED or schedule.last_job != job.id:
+        return ()
+    return (replace(stop_button(schedule), label="Stop recurring"),)
 
 
 def stop_button(schedule: Schedule) -> Button:

@@ -24,6 +24,7 @@ from bot.errors import DataError, MessengerBusyError, MessengerError, RefusedErr
 from bot.files import DataFolder
 from bot.ports import Caps, Deps, JobFilter, Limits, Messenger, Providers
 from bot.providers.registry import Registry
+from bot.usecases.cards import card
 from bot.usecases.home import home_page, open_home
 from bot.usecases.plan import plan_recurring
 from bot.usecases.recover import recover
@@ -275,6 +276,25 @@ async def test_each_planned_time_is_an_ordinary_training(bench: Bench) -> None:
     assert (second.request.run.number, second.request.run.planned_at) == (2, MONDAY + WEEK)
     [birth] = await bench.store.transitions(second.id)
     assert "Run 2 of" in birth.reason
+
+
+async def test_the_card_of_the_latest_run_says_when_the_next_is_and_ends_it(bench: Bench) -> None:
+    """Those of earlier runs say which run they were, and nothing that time has overtaken."""
+    await bench.planned()
+    await bench.tick(MONDAY)
+    [first] = await bench.jobs()
+    [note, *_] = (await card(bench.deps, first)).notes
+    assert note.endswith("every mon 09:00 (Europe/Istanbul): next Mon 2026-11-30 09:00.")
+    await bench.ended(first)
+    await bench.tick(MONDAY + WEEK)
+    [_, second] = await bench.jobs()
+    shown = [await card(bench.deps, job) for job in (first, second)]
+    assert [one.notes[0].partition(" of")[0] for one in shown] == ["Run 1", "Run 2"]
+    assert ["next" in one.notes[0] for one in shown] == [False, True]
+    assert ["Stop recurring" in [button.label for button in one.buttons] for one in shown] == [False, True]
+    await stop_recurring(bench.deps, (await bench.schedule()).id, ADA)
+    [note, *_] = (await card(bench.deps, second)).notes
+    assert note.endswith(": ended.")
 
 
 async def test_a_tick_that_comes_twice_starts_one(bench: Bench) -> None:
