@@ -133,7 +133,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             providers=providers,
             messenger=SlackMessenger(
                 client,
-                replace(TRANSPORT, session=_downloader(settings, tools.sessions)),
+                replace(TRANSPORT, session=downloader(settings.slack.api_url, tools.sessions)),
                 posts_per_second=settings.slack.posts_per_second,
                 now=now,
             ),
@@ -196,9 +196,9 @@ async def slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
         )
 
 
-def _downloader(settings: Settings, sessions: Sessions) -> Callable[[], Awaitable[aiohttp.ClientSession]]:
+def downloader(api_url: str, sessions: Sessions) -> Callable[[], Awaitable[aiohttp.ClientSession]]:
     """The session for files of Slack's: private addresses are for a Slack that is on one itself."""
-    host = urlsplit(settings.slack.api_url).hostname
+    host = urlsplit(api_url).hostname
 
     async def session() -> aiohttp.ClientSession:
         is_private = await asyncio.to_thread(is_private_host, host)

@@ -119,6 +119,7 @@ def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> I
 def _upload(provider: Provider, argument: Argument) -> Block:
     """A file from whoever fills in the form. What it is called is looked at again when it is read.
 
+    That any suffix may stand in `filetypes` is a guess: Slack's page speaks of valid extensions and lists none.
     https://docs.slack.dev/reference/block-kit/block-elements/file-input-element
     """
     kinds = [suffix.removeprefix(".") for suffix in (provider.data.suffixes if provider.data else ())]

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from bot.app import downloader
 from bot.domain.shared_files import SharedFile
 from bot.errors import MessengerBusyError, MessengerError
+from bot.providers.http import open_sessions
 from handlers.addresses import is_slacks
 from handlers.messenger import SlackMessenger
 from tests.handlers.test_messenger import messenger_for
@@ -136,3 +138,13 @@ async def test_a_file_that_cannot_be_looked_up_is_told(desk: Desk, answer: Answe
     with pytest.raises(MessengerError) as raised:
         await desk.messenger.file("F1")
     assert raised.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("api", "is_guarded"),
+    [("http://127.0.0.1:3000/api/", False), ("http://localhost/api/", False), ("https://8.8.8.8/api/", True)],
+)
+async def test_private_addresses_are_for_a_private_slack_alone(api: str, is_guarded: bool) -> None:
+    """Whatever name stands in an address: what it leads to is looked at when it is connected to."""
+    async with open_sessions() as sessions:
+        assert await downloader(api, sessions)() is (sessions.guarded if is_guarded else sessions.single)

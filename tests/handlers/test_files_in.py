@@ -163,3 +163,17 @@ async def test_a_message_without_a_fitting_file_is_told_so(here: Edge) -> None:
         await here.run()
         assert says in here.told(ada.id)[-1].text
     assert ada.view is None
+
+
+async def test_a_download_that_takes_too_long_is_refused(here: Edge) -> None:
+    """Within the configured time or not at all: nobody waits for a Slack that sends nothing."""
+    file = await upload(here)
+    assert "Got it" in await here.type(f"/train sony churn data={file['id']}")
+    await here.slack.switch("delay", {"method": "download", "seconds": 0.5})
+    [job] = await here.jobs()
+    soon = replace(here.deps, limits=replace(here.deps.limits, download=timedelta(milliseconds=50)))
+    await check(soon, job)
+    [job] = await here.jobs()
+    assert job.state is JobState.FAILED
+    assert "SWITCHYARD_DATA__DOWNLOAD_MINUTES" in (await here.store.transitions(job.id))[-1].reason
+    assert list(here.deps.files.spool.iterdir()) == []
