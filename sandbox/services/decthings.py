@@ -127,6 +127,7 @@ class Decthings(Service):
         self.api_key = "sandbox-decthings-key"
         self.contract: Contract = contract
         self.heeds_cancel = True
+        self.cancel_share = CANCEL_SHARE
         self.datasets = {"ds-reviews": ("Hotel reviews", ("train", "labels"))}
         self.launchers = {"ln-small": "Small launcher"}
         self.models = {
@@ -421,7 +422,7 @@ class Decthings(Service):
             raise CallError("training_session_not_running")
         session.cancelling = True
         if self.heeds_cancel:
-            session.cancel_at = self.clock.time() + self.training_seconds * CANCEL_SHARE
+            session.cancel_at = self.clock.time() + self.training_seconds * self.cancel_share
         return {}, []
 
     def _clear(self, call: Call) -> Outcome:

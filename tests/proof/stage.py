@@ -27,6 +27,7 @@ from tests.proof.wires import Address, Wires
 
 ROOT = Path(__file__).parents[2]
 ACK_SECONDS = 1.0
+CANCEL_TAKES = 1.0
 PATIENCE = 45.0
 """Seconds for a story that takes two: on a machine with much else to do, slow is not lost."""
 SEEN_EVERY = 0.04
@@ -221,6 +222,10 @@ class Stage:
         bot = slack.workspace.app.user_id
         return [one for channel in slack.workspace.channels for one in slack.messages(channel) if one.user == bot]
 
+    def exports(self) -> list[dict[str, Any]]:
+        """The wishes for an export that are kept."""
+        return self.kept.rows("SELECT * FROM notices WHERE kind = 'export'")
+
     def whispers(self) -> list[Ephemeral]:
         return list(self.world.slack.workspace.ephemerals.values())
 
@@ -283,6 +288,9 @@ def _world(mode: Mode, events_url: str, training_seconds: float) -> World:
         manifest=world.slack.manifest,
         ack_seconds=ACK_SECONDS,
     )
+    # However long a training takes, one that is cancelled ends soon.
+    decthings = world.services.decthings
+    decthings.cancel_share = min(decthings.cancel_share, CANCEL_TAKES / training_seconds)
     _seed_secrets(world)
     return world
 

@@ -24,9 +24,10 @@ QUESTIONS = ("It runs", "Start again", "It was applied", "It was not")
 class Story:
     """What Ada types and what people press when they see it; how it ends, with how many trainings and switches.
 
-    `presses` is a button's words -> who presses it. `cancels_in` is the state in which Ada presses Cancel.
+    `presses` is a button's words -> who presses it. `cancels_in` are the states in which Ada presses Cancel.
     `is_impatient`: where Slack says that the command failed she types it again at once; else she looks first whether
-    a card has appeared.
+    a card has appeared. Whoever `looks_at_home` has the Home tab open all the while. `exports` is the command that she
+    types at the end. What is `beyond` is all that is tried of it: its boundaries that the story of this name has not.
     """
 
     name: str
@@ -37,11 +38,14 @@ class Story:
     switches: int = 0
     channel: str = CHANNEL
     presses: Mapping[str, str] = field(default_factory=dict)
-    cancels_in: str = ""
+    cancels_in: tuple[str, ...] = ()
     is_impatient: bool = False
     training_seconds: float = 0.4
     mode: Mode = "socket"
     settings: Mapping[str, str] = field(default_factory=dict)
+    looks_at_home: bool = False
+    exports: str = ""
+    beyond: str = ""
 
 
 DECTHINGS = "/train decthings mdl-sentiment st-new data=dataset:ds-reviews/train epochs=u32:2 launcher=ln-small"
@@ -91,9 +95,9 @@ STORIES = (
         line=DECTHINGS,
         service="decthings",
         end="cancelled",
-        cancels_in="running",
+        cancels_in=("queued", "running"),
         is_impatient=True,
-        training_seconds=8.0,
+        training_seconds=2 * PATIENCE,  # it does not end by itself, however slow the machine is
     ),
     Story(
         name="reject",
@@ -122,6 +126,17 @@ STORIES = (
     ),
 )
 
+AT_HOME = Story(
+    name="Home tab and export",
+    line="/train deepopinion 1 reviews-2026 language=en sessions=1,2",
+    service="deepopinion",
+    end="done",
+    looks_at_home=True,
+    exports="/jobs export=csv",
+    beyond="deepopinion",
+)
+"""What people read, and what is written for them: on bad wires it goes the ways of the other stories."""
+
 
 @dataclass(slots=True)
 class People:
@@ -131,6 +146,7 @@ class People:
     story: Story
     patience: float = PATIENCE
     acknowledged: int = 0
+    exported: int = 0
     answered: int = 0
     pressed: dict[tuple[str, str], float] = field(default_factory=dict)
     read: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -139,6 +155,8 @@ class People:
     async def live(self) -> None:
         """From the command to the end of the story."""
         async with asyncio.timeout(self.patience):
+            if self.story.looks_at_home:
+                await self._look_at_home()
             await self._type()
             while not self.is_told():
                 await self._act()
@@ -148,7 +166,15 @@ class People:
 
     def is_told(self) -> bool:
         kept = self.stage.kept
-        return kept.state() == self.story.end and kept.waiting() == 0
+        is_asked = bool(self.stage.exports()) or not self.story.exports
+        return kept.state() == self.story.end and is_asked and kept.waiting() == 0
+
+    async def _look_at_home(self) -> None:
+        """Slack brings an event again that was not acknowledged; here she opens the tab again."""
+        while not self.stage.kept.rows("SELECT 1 FROM homes"):
+            await self.stage.connected()
+            await self.stage.world.slack.person("ada").open_home()
+            await asyncio.sleep(LOOKS_INTO_IT)
 
     async def _type(self) -> None:
         while not self.acknowledged:
@@ -161,14 +187,24 @@ class People:
     async def _act(self) -> None:
         state = self.stage.kept.state()
         wanted = {**self._answers(state), **self.story.presses}
-        if self.story.cancels_in and state == self.story.cancels_in:
+        if state in self.story.cancels_in:
             wanted["Cancel"] = "ada"
         self._wait_for_sony(state)
+        if self.story.exports and state == self.story.end:
+            await self._ask_for_the_export()
         seen: list[Message | Ephemeral] = [*self.stage.shown(), *self.stage.whispers()]
         for shown in seen:
             for label, action in labels(shown).items():
                 if label in wanted:
                     await self._press(shown, label, action, wanted[label])
+
+    async def _ask_for_the_export(self) -> None:
+        """Where Slack says that it failed she looks first whether the file comes."""
+        if self.exported or self.stage.exports():
+            return
+        await self.stage.connected()
+        outcome = await self.stage.world.slack.person("ada").command(self.story.exports, self.story.channel)
+        self.exported += outcome.ok
 
     def _answers(self, state: str) -> dict[str, str]:
         """What Ada answers where the bot has to ask: she looks at the service, and tells the truth."""

@@ -18,7 +18,7 @@ from tests.proof.conductor import Moment, Point
 from tests.proof.report import Row, Tell, tell
 from tests.proof.runs import Run, run, run_all
 from tests.proof.stage import Launcher
-from tests.proof.stories import STORIES, Story
+from tests.proof.stories import AT_HOME, STORIES, Story
 
 SHARES = 4
 ALIKE = 1
@@ -34,13 +34,16 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+@pytest.mark.parametrize("story", [*STORIES, AT_HOME], ids=lambda story: story.name)
 async def test_a_death_at_any_boundary(
     story: Story, share: int, launcher: Launcher, tmp_path: Path, record_property: Tell
 ) -> None:
     """Nothing is lost, doubled or wrong, and at most one question is asked, wherever the bot is killed."""
     recorded = await _recorded(launcher, tmp_path, story)
     points = recorded.lives[0] if story.name in FROM_THE_START else _since_the_command(recorded.lives[0])
+    if story.beyond:
+        known = await _recorded(launcher, tmp_path / "beyond", next(one for one in STORIES if one.name == story.beyond))
+        points = [point for point in points if point not in known.lives[0]]
     plans = [(point,) for point in _of_share(_without_alike(points), share)]
     runs = await run_all(launcher, tmp_path, story, plans)
     _report(story.name, runs, record_property)
@@ -61,7 +64,7 @@ async def test_a_second_death_while_the_first_is_settled(
 
 async def _recorded(launcher: Launcher, folder: Path, story: Story, *points: Point) -> Run:
     place = folder / "recorded"
-    place.mkdir()
+    place.mkdir(parents=True)
     recorded = await run(launcher, place, story, *points)
     assert recorded.verdict.is_good, f"{recorded}\n{recorded.log}"
     return recorded

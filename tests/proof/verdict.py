@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from storage.audit import verify_log
 from tests.flows.lab import buttons_of, shown
 from tests.proof.stage import Stage
 from tests.proof.stories import People, Story
+
+LINE = 200
+"""Characters after its id in which the Home tab names a training and its state."""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,8 @@ def judge(stage: Stage, story: Story, people: People) -> Verdict:
     _judge_messages(stage, verdict)
     _judge_views(stage, verdict)
     _judge_questions(stage, verdict)
+    _judge_exports(stage, story, people, verdict)
+    _judge_home(stage, story, verdict)
     _judge_file(stage, verdict)
     _judge_log(stage, verdict)
     return verdict
@@ -90,7 +96,7 @@ def _judge_messages(stage: Stage, verdict: Verdict) -> None:
 
 def _file_of(row: dict[str, Any]) -> str:
     """The file that a notice has put into the conversation; "" where it has none."""
-    file_id = json.loads(row["body"]).get("file_id") if row["kind"] == "file" else None
+    file_id = json.loads(row["body"]).get("file_id") if row["kind"] in ("file", "export") else None
     return f"file {file_id}" if file_id else ""
 
 
@@ -149,6 +155,43 @@ def _judge_questions(stage: Stage, verdict: Verdict) -> None:
     verdict.questions = counted["asked"]
     if not counted["answered"] <= counted["asked"] <= counted["doubts"]:
         verdict.wrong.append(f"questions: {counted}")
+
+
+def _judge_exports(stage: Stage, story: Story, people: People, verdict: Verdict) -> None:
+    """Who asked has one file, which is on record, letter for letter; nothing of it is left here."""
+    if not story.exports:
+        return
+    wishes = stage.exports()
+    if people.exported and not wishes:
+        verdict.lost.append("the export")
+    if len(wishes) > 1:
+        verdict.doubled.append(f"{len(wishes)} exports of one command")
+    direct = stage.world.slack.person("ada").dm().id
+    files = [file for message in stage.world.slack.messages(direct) for file in message.files or ()]
+    if len(files) > len(wishes):
+        verdict.doubled.append(f"{len(files)} files of {len(wishes)} exports")
+    records = {row["sha256"] for row in stage.kept.rows(_SEALED)}
+    for file in files:
+        data = stage.world.slack.lab.files.get(file["id"]).data or b""
+        if hashlib.sha256(data).hexdigest() not in records:
+            verdict.wrong.append(f"the export {file['name']} is not on record")
+    left = [path.name for path in (stage.folder / "exports").glob("*")]
+    verdict.wrong += [f"the file of the export {name} is left" for name in left]
+
+
+_SEALED = "SELECT facts ->> 'sha256' AS sha256 FROM audit WHERE kind = 'export'"
+
+
+def _judge_home(stage: Stage, story: Story, verdict: Verdict) -> None:
+    """The tab that stands open tells the state of every job."""
+    if not story.looks_at_home:
+        return
+    home = stage.world.slack.views.homes.get(stage.world.slack.person("ada").id)
+    said = json.dumps(home.view, ensure_ascii=False) if home else ""
+    for job in stage.kept.jobs():
+        line = said.partition(f"`{job['id']}`")[2][:LINE]
+        if f"`{job['model']}`: {PHRASES[job['state']]}," not in line:
+            verdict.wrong.append(f"the Home tab does not show that {job['id']} is {job['state']}")
 
 
 def _judge_file(stage: Stage, verdict: Verdict) -> None:

@@ -166,7 +166,7 @@ class Wires:
         if name == "slack" and path.startswith("/api/"):
             return f"slack {path.removeprefix('/api/')}{self._which(body)}"
         if name == "slack":
-            return "slack response_url"
+            return "slack upload" if path.startswith("/upload/") else "slack response_url"
         return f"{name} {request.method} {'/'.join(_VARIES.sub('*', part) for part in path.split('/'))}"
 
     def _which(self, body: bytes) -> str:
