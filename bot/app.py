@@ -43,6 +43,7 @@ from bot.usecases.promote import promote_due
 from bot.usecases.recover import recover
 from bot.usecases.recur import recur_due
 from bot.usecases.remind import remind_due
+from bot.usecases.restore import distrust
 from bot.usecases.settle import settle_due
 from bot.usecases.tidy import tidy_due
 from handlers.ids import REQUEST_PATH
@@ -149,6 +150,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         )
         identity = Acquaintance(client, store, kin=frozenset(settings.slack.teams))
         app = make_app(settings, client, deps, identity)
+        await _distrust_a_copy(store, deps)
         await recover(deps)
         await note_policy(deps)
         await identity.recall()
@@ -161,6 +163,17 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
         address = await stack.enter_async_context(_doors(settings, app, sockets, pulse))
         health = await stack.enter_async_context(_health(settings, deps, sockets, pulse))
         yield Bot(app=app, deps=deps, poller=poller, crew=crew, address=address, health=health)
+
+
+async def _distrust_a_copy(store: SqliteStore, deps: Deps) -> None:
+    """Somebody may have put a copy of the database file back, past `switchyard restore`: it is treated as one."""
+    made_at = await store.older_than_sent()
+    if made_at is None:
+        return
+    log.error("the database is older than what was sent from here, so it is treated as a backup that was restored")
+    await store.doubt_messages(made_at)
+    await distrust(deps, made_at)
+    await store.note_sent()
 
 
 def make_app(settings: Settings, client: AsyncWebClient, deps: Deps, identity: Acquaintance) -> AsyncApp:

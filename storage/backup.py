@@ -29,8 +29,8 @@ from sqlite_utils.utils import sqlite3
 
 from bot.domain.jobs import ENDS, JobState
 from bot.errors import StoreError
+from storage import mark, outbox
 from storage.migrations import migrations
-from storage.rows import to_ms
 from storage.sqlite import Writer, connect_read_only
 from storage.statements import listed, rows
 
@@ -195,7 +195,7 @@ def unpacked(archive: Path, database: Path) -> Iterator[Unpacked]:
             _require_sound(db, archive)
             _require_known(db, archive)
             migrations.apply(db)
-            _doubt_messages(db, made.contents.made_at)
+            outbox.doubt_waiting(db, made.contents.made_at)
         yield made
 
 
@@ -258,14 +258,6 @@ def _require_known(db: Database, archive: Path) -> None:
         raise StoreError(f"{archive} was made by a newer Switchyard: restore it with that. Nothing was changed.")
 
 
-def _doubt_messages(db: Database, made_at: datetime) -> None:
-    db.execute(
-        """UPDATE notices SET in_doubt = 1, first_tried_at = COALESCE(first_tried_at, :made)
-           WHERE state IN ('pending', 'held') AND kind NOT IN ('redraw', 'told')""",
-        {"made": to_ms(made_at)},
-    )
-
-
 def put_in_place(made: Unpacked, database: Path, spool: Path, *, now: datetime) -> Path | None:
     """Let the restored database take the place of the other; where the former one is kept, None if there was none.
 
@@ -277,6 +269,7 @@ def put_in_place(made: Unpacked, database: Path, spool: Path, *, now: datetime) 
         _end_wal(made.database)
         kept = _keep(database, _free_name(database, now))
         made.database.replace(database)
+        mark.forget(database)
         _sync_folder(database.parent)
     return kept
 

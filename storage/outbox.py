@@ -174,6 +174,15 @@ def forget_told(db: Database, before: datetime) -> int:
     ).rowcount
 
 
+def doubt_waiting(db: Database, made_at: datetime) -> None:
+    """What waited in a database of that time may have gone out since: it is looked up before it is sent."""
+    db.execute(
+        """UPDATE notices SET in_doubt = 1, first_tried_at = COALESCE(first_tried_at, :made)
+           WHERE state IN ('pending', 'held') AND kind NOT IN ('redraw', 'told')""",
+        {"made": to_ms(made_at)},
+    )
+
+
 def resume(db: Database) -> None:
     """Taken notices of a process that is gone: they may have been sent, so `in_doubt` stays."""
     db.execute("UPDATE notices SET taken_at = NULL WHERE taken_at IS NOT NULL AND state = 'pending'")

@@ -16,7 +16,7 @@ from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.forecast import Earlier
 from bot.domain.health import ServiceHealth
 from bot.domain.history import Story
-from bot.domain.jobs import ENDS, SWITCHED, Job, JobState, Transition
+from bot.domain.jobs import ENDS, SWITCHED, Event, Job, JobState, Transition
 from bot.domain.pace import Allowance
 from bot.domain.people import Person
 from bot.domain.recurring import Schedule
@@ -39,7 +39,7 @@ from bot.ports import (
     Visit,
     Work,
 )
-from storage import asks, attention, audit, durations, history, homes, outbox, schedules
+from storage import asks, attention, audit, durations, history, homes, mark, outbox, schedules
 from storage.migrations import migrations
 from storage.rows import (
     REQUEST,
@@ -90,6 +90,7 @@ class SqliteStore:
         path = self._path = path.resolve()  # one file has one lock, whichever link leads to it
         self._writer = None if read_only else Writer(path)
         self._readers = Readers(path)
+        self._marking = asyncio.Lock()
 
     async def open(self) -> None:
         """Migrate and start writing. A store that only reads needs a database that is there, and up to date."""
@@ -234,7 +235,31 @@ class SqliteStore:
         return await self._write(work) if is_due else []
 
     async def apply(self, changes: Sequence[Change]) -> list[bool]:
-        return await self._write(lambda db: _apply_all(db, changes))
+        def work(db: Database) -> tuple[list[bool], str]:
+            written = _apply_all(db, changes)
+            return written, mark.head(db) if any(map(_lets_send, changes)) else ""
+
+        written, head = await self._write(work)
+        if head:
+            await self._mark(head)
+        return written
+
+    async def _mark(self, head: str) -> None:
+        """One after the other, in the order of the commits."""
+        async with self._marking:
+            await asyncio.to_thread(mark.write, self._path, head)
+
+    async def older_than_sent(self) -> datetime | None:
+        """The time of this database, where more was sent from here than it knows: it is a copy that was put back."""
+        return await self._read(lambda db: mark.missing_since(db, self._path))
+
+    async def doubt_messages(self, made_at: datetime) -> None:
+        """Look each waiting message up before it is sent: it may have been, since that time."""
+        await self._write(lambda db: outbox.doubt_waiting(db, made_at))
+
+    async def note_sent(self) -> None:
+        """Note beside the database how far it is, whatever was noted there before."""
+        await self._mark(await self._read(mark.head))
 
     async def resume(self, now: datetime) -> None:
         def work(db: Database) -> None:
@@ -670,6 +695,12 @@ def _apply_all(db: Database, changes: Sequence[Change]) -> list[bool]:
         if not written[-1]:
             lost.add(change.job.id)
     return written
+
+
+def _lets_send(change: Change) -> bool:
+    """May a start or a switch be sent once this is committed?"""
+    is_start = change.transition is not None and change.transition.event is Event.START
+    return is_start or may_switch(change)
 
 
 def _apply(db: Database, change: Change) -> bool:

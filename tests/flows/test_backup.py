@@ -16,6 +16,7 @@ from bot.errors import StoreError
 from bot.ports import Deps, Work
 from bot.settings import load
 from bot.usecases.restore import distrust
+from storage.sqlite import connect, connect_read_only
 from storage.store import SqliteStore
 from tests.contract.samples import NOW, a_click, a_job, a_prompt, at, birth
 from tests.flows.lab import Lab, button, data_folder, lab, shown
@@ -220,6 +221,33 @@ async def test_a_switch_that_was_approved_since_is_not_sent_again(tmp_path: Path
         await here.person("bora").click(fresh, button(fresh, "Approve"))
         await here.reaches(JobState.LIVE)
         assert here.switches() == 2
+
+
+@pytest.mark.proof
+async def test_a_raw_copy_that_is_put_back_is_distrusted_too(tmp_path: Path) -> None:
+    """A copy of the file, past `switchyard restore`: what was sent since is noted beside the database."""
+    async with lab(tmp_path) as here:
+        await here.type(SONY)
+        await here.reaches(JobState.OFFERED)
+        database = load(here.environ).database_path
+        copy = tmp_path / "copy.db"
+        source, target = connect_read_only(database), connect(copy)
+        source.conn.backup(target.conn)
+        source.close()
+        target.close()
+        offer = await here.asked("go live?")
+        await here.person("bora").click(offer, button(offer, "Approve"))
+        await here.reaches(JobState.LIVE)
+        await here.stop()
+        copy.replace(database)
+        await here.start()
+        await here.reaches(JobState.EXPIRED)
+        assert "Nothing was done" in shown(await here.press(offer, "Approve", "bora"))
+        assert here.switches() == 1
+        lines = here.thread()
+        await here.restart()
+        await here.quiet()
+        assert here.thread() == lines
 
 
 @pytest.mark.proof
