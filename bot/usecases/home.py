@@ -1,6 +1,7 @@
 """Somebody's Home tab: what waits for this person, what is alive, and what ended last."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.domain.approvals import (
     GATES,
@@ -14,15 +15,18 @@ from bot.domain.approvals import (
     may_ask,
     may_decide,
 )
+from bot.domain.attention import Wishes
 from bot.domain.changes import Button, Notice, NoticeKind, Say
 from bot.domain.contents import Entry, HomePage, Recurring, Waiting
 from bot.domain.jobs import Job
 from bot.domain.policy import Act
 from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor
+from bot.errors import MessengerError
 from bot.ports import Deps, Visit
 from bot.usecases.cards import about, buttons_of
 from bot.usecases.following import wishes_of
+from bot.usecases.people import person_called
 from bot.usecases.prompting import question, read_first, rule_of
 
 MOST_WAITING = 8
@@ -83,7 +87,7 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         others=await reader.entries(found.others),
         others_count=found.others_count,
         ended=await reader.entries(found.ended),
-        wishes=await wishes_of(deps, visit.actor),
+        wishes=await _wishes(deps, visit.actor),
         recurring=tuple(reader.recurring(one) for one in found.schedules),
         recurring_count=found.schedule_count,
     )
@@ -91,6 +95,17 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         # Without an open question nobody else has them read; what was read draws the page once more.
         await read_first(deps, Verdict(standing=Standing.UNKNOWN, why="", stale=tuple(sorted(reader.stale))))
     return page
+
+
+async def _wishes(deps: Deps, actor: Actor) -> Wishes:
+    """With the time zone by which quiet hours count, read where it was not yet; without one where Slack is away."""
+    wishes = await wishes_of(deps, actor)
+    if wishes.habits.quiet is None or wishes.zone:
+        return wishes
+    try:
+        return replace(wishes, zone=(await person_called(deps, actor.user)).zone)
+    except MessengerError:
+        return wishes
 
 
 class _Reader:

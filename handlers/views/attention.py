@@ -30,7 +30,8 @@ def _line(content: Told) -> str:
     if content.move is None:
         return f"{sign(job.state)} {name}: *{PHRASES[job.state]}*.{place}"
     move = replace(content.move, actor=SWITCHYARD)
-    return f"{sign(move.new)} {name}: {moved(move)}{place}"
+    said = moved(move)
+    return f"{sign(move.new)} {name}: {said}{'' if said.endswith('.') else '.'}{place}"
 
 
 def _links(content: Told) -> list[Block]:
