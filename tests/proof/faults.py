@@ -107,6 +107,8 @@ OF_A_FRAME = (LATE, RESET, HALF, DOWN)
 OF_A_DOOR = (LATE, RESET, RESET_REPLY, HALF, SLOW, BUSY, DOWN, BROKEN)
 OF_AN_OUTAGE = (RESET, DOWN, BUSY)
 OF_A_ROAD = (NO_NAME, EXPIRED)
+ELSEWHERE = ("sestek over http", "moved to a direct message")
+"""Stories that are another one but for what Slack sees of them."""
 CLOCKS = (AHEAD, BEHIND)
 
 
@@ -360,6 +362,9 @@ def of_slack(story: Story) -> list[Cell]:
 
 
 def of_services(story: Story) -> list[Cell]:
+    """Every call of a service, and services that are away for a while; no story that they cannot tell from another."""
+    if story.name in ELSEWHERE:
+        return []
     once = [Cell(story=story, fault=fault) for fault in (*OF_A_CALL, TOO_SLOW)]
     outages = [
         Cell(story=story, fault=fault, since=since)

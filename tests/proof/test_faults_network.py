@@ -115,10 +115,12 @@ GROUPS: dict[str, Callable[[Story], Sequence[Cell]]] = {
 }
 
 
+CELLS = [(group, story) for group, cells in GROUPS.items() for story in STORIES if cells(story)]
+
+
 @pytest.mark.proof
-@stories
-@pytest.mark.parametrize("group", GROUPS)
-async def test_every_cell(story: Story, group: str, plain: Surroundings, tmp_path: Path, record_property: Tell) -> None:
+@pytest.mark.parametrize(("group", "story"), CELLS, ids=lambda value: getattr(value, "name", value))
+async def test_every_cell(group: str, story: Story, plain: Surroundings, tmp_path: Path, record_property: Tell) -> None:
     """Each story with each fault on each side."""
     _report(group, await tell_all(GROUPS[group](story), plain, tmp_path), record_property)
 

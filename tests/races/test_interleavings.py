@@ -33,7 +33,7 @@ from tests.races.stage import ADA, BORA, CHIE, DAN, EVE, OPS, MemoryStore, Raced
 from tests.races.turns import StillLoop
 
 WITH_EVERY_CHANGE = 1000
-SHARES, IN_A_SHARE = 110, 1000
+SHARES, IN_A_SHARE = 100, 1000
 ON_A_FILE = 12
 SHOWN = 3
 """So many of the plays that went wrong are told in full."""
