@@ -147,7 +147,8 @@ def test_powers_and_usage() -> None:
         True,
     )
     assert (powers.cancel, powers.many, powers.failed_is_a_reading) == (False, False, False)
-    assert usage("sestek", ARGUMENTS) == "/train sestek MODEL-ID LANGUAGE [product=NAME] [data=SOURCE]"
+    typed = '/train sestek MODEL-ID LANGUAGE [product=NAME] [data=SOURCE] [every="mon 09:00"]'
+    assert usage("sestek", ARGUMENTS) == typed
     assert provider.data is not None
     assert (provider.data.roles, provider.data.suffixes) == (("data",), (".jsonl", ".json"))
 
