@@ -141,7 +141,7 @@ def test_powers_and_usage(provider: Provider) -> None:
     assert provider.data is None
     assert usage("deepopinion", ARGUMENTS) == (
         "/train deepopinion PROJECT-ID NAME [language=en|de|ar] [base=ID] [sessions=1,2] [train=1,2] [test=3]"
-        ' [title="…"]'
+        ' [title="…"] [every="mon 09:00"]'
     )
 
 
@@ -157,6 +157,7 @@ def test_arguments_are_data() -> None:
         "train": Kind.INTEGERS,
         "test": Kind.INTEGERS,
         "title": Kind.TEXT,
+        "every": Kind.EVERY,
     }
     assert ARGUMENTS.options[0].choices == ("en", "de", "ar")
 
