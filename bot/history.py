@@ -7,12 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 from bot.app import open_store, utc_now
 from bot.audit_log import record_export
 from bot.domain.approvals import Prompt
+from bot.domain.balances import MOST_KEPT, tell
 from bot.domain.history import Story
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Job, Transition
@@ -54,6 +56,10 @@ def _facts(settings: Settings, job: Job) -> Iterator[str]:
         file = plan.payload
         gone = "" if (settings.spool_folder / file.sha256).is_file() else ", data deleted"
         yield f"Data: {file.name}, {file.rows:,} rows, {file.size:,} bytes, SHA-256 {file.sha256}{gone}"
+        yield from (f"{label}: {value}" for label, value in file.facts.items())
+        # As people read it in Slack, where it is escaped.
+        yield from (f"{heading}: {unescape(told)}" for heading, told in tell(file.balances, MOST_KEPT))
+        yield from (f"Warning: {warning}" for warning in file.warnings)
     if job.remote_id:
         yield f"At the service: {job.remote_id}"
     if seen:

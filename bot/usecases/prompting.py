@@ -1,6 +1,6 @@
 """What is asked of people, and what exactly an answer is bound to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from bot.domain.approvals import (
     is_given_up,
     say_unreadable,
 )
-from bot.domain.balances import tell
+from bot.domain.balances import Balance, tell
 from bot.domain.changes import Button, Change
 from bot.domain.contents import Question
 from bot.domain.jobs import SWITCHED, Job
@@ -113,7 +113,7 @@ async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         prompt=prompt,
         job=job,
         title=about(deps, job.request.provider)[0],
-        facts=(*facts(job, prompt.subject), *_last_word(job, prompt.subject)),
+        facts=(*_facts_beside(prompt, job), *_last_word(job, prompt.subject)),
         consequence=consequence(deps, job, prompt.subject),
         notes=await _hindrances(deps, prompt),
         evidence=prompt.evidence,
@@ -121,6 +121,17 @@ async def question(deps: Deps, prompt: Prompt, job: Job) -> Question:
         result=await result_of(deps, job) if prompt.subject is Subject.PROMOTE else None,
         names=await names_of_question(deps, job, prompt),
     )
+
+
+def _facts_beside(prompt: Prompt, job: Job) -> Iterator[tuple[str, str]]:
+    """The facts, but for balances that the evidence shows already, then and now."""
+    compared = {heading for heading, _ in prompt.evidence}
+    counted = {heading for heading, _ in tell(_balances(job))}
+    yield from (pair for pair in facts(job, prompt.subject) if pair[0] not in compared & counted)
+
+
+def _balances(job: Job) -> tuple[Balance, ...]:
+    return job.plan.payload.balances if job.plan and job.plan.payload else ()
 
 
 async def _afterwards(deps: Deps, prompt: Prompt, job: Job) -> tuple[Button, ...]:
