@@ -8,13 +8,14 @@ happened is told to the outbox, which decides.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.changes import Say
-from bot.domain.contents import Content, HomePage
+from bot.domain.contents import Content, HomePage, Line, Question, Reminder
 from bot.domain.people import Person
 from bot.domain.shared_files import SharedFile
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
@@ -77,13 +78,15 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True, kw_only=True)
 class _Bucket:
-    """A short burst, then a steady rate."""
+    """A short burst, then a steady rate; of those that wait the urgent ones go first."""
 
     burst: float
     per_second: float
     level: float = 0.0
     at: float = field(default_factory=time.monotonic)
     blocked_until: float = 0.0
+    waiting: list[tuple[bool, int]] = field(default_factory=list)
+    tickets: Iterator[int] = field(default_factory=count)
 
     def check(self) -> None:
         """Raise MessengerBusyError while Slack has asked not to be called."""
@@ -91,12 +94,24 @@ class _Bucket:
         if blocked > 0:
             raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
 
-    def wait(self) -> float:
-        """Seconds until the next call may go, which is counted from now on."""
+    async def turn(self, *, is_urgent: bool) -> None:
+        """Wait until this call may go, which is counted then."""
+        ticket = (not is_urgent, next(self.tickets))
+        self.waiting.append(ticket)
+        try:
+            # It is a time that is waited for, and no event.
+            while pause := self._pause() + sum(one < ticket for one in self.waiting) / self.per_second:  # noqa: ASYNC110
+                await asyncio.sleep(pause)
+            self.level += 1
+        finally:
+            self.waiting.remove(ticket)
+
+    def _pause(self) -> float:
+        """Seconds until any call may go."""
         now = time.monotonic()
-        self.level = max(0.0, self.level - (now - self.at) * self.per_second) + 1
+        self.level = max(0.0, self.level - (now - self.at) * self.per_second)
         self.at = now
-        return max(0.0, (self.level - self.burst) / self.per_second)
+        return max(0.0, (self.level + 1 - self.burst) / self.per_second)
 
 
 class _ShutOutError(MessengerBusyError):
@@ -135,7 +150,8 @@ class SlackMessenger:
                 channel=channel, metadata=metadata, unfurl_links=False, unfurl_media=False, **reply, **shown
             )
 
-        response = await self._shown(("chat.postMessage", channel), send, render(content))
+        lane = ("chat.postMessage", channel)
+        response = await self._shown(lane, send, render(content), is_urgent=_is_urgent(content))
         return _read(response, "ts", str)
 
     async def edit(self, channel: str, ts: str, content: Content) -> None:
@@ -327,17 +343,25 @@ class SlackMessenger:
 
         return await _again_if_lost(ask)
 
-    async def _shown(self, lane: tuple[str, str], send: Callable[..., Awaitable[Any]], message: Message) -> Any:
+    async def _shown(
+        self,
+        lane: tuple[str, str],
+        send: Callable[..., Awaitable[Any]],
+        message: Message,
+        *,
+        is_urgent: bool = False,
+    ) -> Any:
         """Send with blocks; where Slack does not take these, as plain text: the last resort before it is dropped."""
         try:
-            return await self._call(lane, lambda: send(text=message.text, blocks=list(message.blocks)))
+            whole = partial(send, text=message.text, blocks=list(message.blocks))
+            return await self._call(lane, whole, is_urgent=is_urgent)
         except (AmbiguousSendError, MessengerBusyError):
             raise
         except MessengerError as error:
             if error.code in NOT_THE_LOOKS:
                 raise
             log.warning("sent as plain text: Slack took it in no other way (%s)", error.code)
-        return await self._call(lane, lambda: send(text=message.plain(), blocks=[]))
+        return await self._call(lane, partial(send, text=message.plain(), blocks=[]), is_urgent=is_urgent)
 
     async def _call(
         self,
@@ -345,11 +369,12 @@ class SlackMessenger:
         call: Callable[[], Awaitable[Any]],
         *,
         refusals: frozenset[str] = frozenset(),
+        is_urgent: bool = False,
     ) -> Any:
         """Call once. `refusals` are words of SHUT that are told at once, where nobody shall wait for an operator."""
         bucket = self._buckets.setdefault(lane, _Bucket(burst=5, per_second=self._rate))
         bucket.check()
-        await asyncio.sleep(bucket.wait())
+        await bucket.turn(is_urgent=is_urgent)
         # Another call of this lane may have been told to wait in the meantime.
         bucket.check()
         try:
@@ -401,6 +426,11 @@ def _name(account: Mapping[str, Any]) -> str:
     shown = profile if isinstance(profile, dict) else {}
     names = (shown.get("display_name"), shown.get("real_name"), account.get("real_name"), account.get("name"))
     return next((name for name in names if isinstance(name, str) and name.strip()), "")
+
+
+def _is_urgent(content: Content) -> bool:
+    """Does somebody wait for it? Ends and questions go before everything else that waits for the same channel."""
+    return isinstance(content, Question | Reminder) or (isinstance(content, Line) and content.is_end)
 
 
 def code_of(error: SlackApiError) -> str:

@@ -1,8 +1,9 @@
 """What is said to Slack, and what is told of it: nothing twice, nothing lost, nothing before its time."""
 
 import asyncio
+import json
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from aiohttp import ClientSession, ClientTimeout, web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import TRANSPORT
+from bot.domain import contents
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Note
 from bot.domain.people import Person
@@ -317,6 +319,27 @@ async def test_calls_that_wait_for_their_turn_hear_of_the_pause_too() -> None:
         ended = await asyncio.gather(*posts, return_exceptions=True)
         assert [isinstance(one, MessengerBusyError) for one in ended] == [True, *[False] * 4, True, True]
         assert len(line.slack.calls_of("chat.postMessage")) == 5
+
+
+async def test_ends_and_questions_go_before_what_waits_for_the_same_channel() -> None:
+    """A channel takes one message a second: behind many lines nobody would hear of an end or a question for minutes."""
+    async with connected(rate=20.0) as line:
+        end = next(one for one in samples.contents() if isinstance(one, contents.Line) and one.is_end)
+        asked = samples.question(samples.prompt())
+        names = [*(f"n{number}" for number in range(12)), "end", "asked"]
+        told: list[contents.Content] = [*[HELLO] * 12, end, asked]
+        shown = dict(zip(names, told, strict=True))
+        posts = (line.messenger.post(TRAININGS, content, notice_id=name) for name, content in shown.items())
+        await asyncio.gather(*posts)
+        posted = [_notice_of(call.args) for call in line.slack.calls_of("chat.postMessage")]
+        assert sorted(posted[:5]) == names[:5]
+        assert posted[5:] == ["end", "asked", *names[5:12]]
+
+
+def _notice_of(args: Mapping[str, Any]) -> str:
+    metadata = args["metadata"]
+    found = json.loads(metadata) if isinstance(metadata, str) else metadata
+    return str(found["event_payload"]["id"])
 
 
 async def test_after_the_pause_it_goes_on(line: Line) -> None:
