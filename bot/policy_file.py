@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.domain.policy import (
+    DAYS,
     WORDS,
     Act,
     Clause,
@@ -57,7 +58,6 @@ MOST_BYTES = 256 * 1024
 MOST_MISTAKES = 50
 """So many are told; the rest is counted."""
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SWITCHES = frozenset({Act.SWITCH, Act.ACTIVATE})
 _LONGEST = timedelta(hours=LONGEST_HOURS)
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
@@ -193,7 +193,7 @@ class QuietTable(Table):
     begins: Clock = Field(alias="from")
     ends: Clock = Field(alias="to")
     zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
-    days: list[Annotated[str, _one_of(_DAYS)]] = []
+    days: list[Annotated[str, _one_of(DAYS)]] = []
 
     @model_validator(mode="after")
     def _is_ever(self) -> Self:
@@ -202,7 +202,7 @@ class QuietTable(Table):
         return self
 
     def value(self) -> Quiet:
-        days = tuple(sorted({_DAYS.index(day) for day in self.days}))
+        days = tuple(sorted({DAYS.index(day) for day in self.days}))
         return Quiet(begins=self.begins, ends=self.ends, zone=self.zone, days=days)
 
 

@@ -39,7 +39,7 @@ _REASONS: Mapping[Reasons, str] = {
     Reasons.APPROVE: "An approval needs a reason.",
     Reasons.ALWAYS: "An approval and a rejection need a reason.",
 }
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MARKUP = re.compile(r"<(?:@|!subteam\^|#)(\w+)>")
 
 
@@ -144,7 +144,7 @@ def _say_quiet(quiet: Quiet) -> str:
 
 def say_days(days: Sequence[int]) -> str:
     """Days of the week by their names; 0 is Monday."""
-    return ", ".join(_DAYS[day] for day in days)
+    return ", ".join(DAYS[day] for day in days)
 
 
 def _clock(at: time) -> str:

@@ -37,6 +37,9 @@ WORDS = frozenset({EVERYBODY, REQUESTER, APPROVERS})
 GROUP_LETTERS = ("S", "C", "G")
 """First letters of the ids of user groups and of channels, whose members count."""
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""The days of `Quiet`, as people write them."""
+
 _DAY = timedelta(days=1)
 _WEEK = range(7)
 

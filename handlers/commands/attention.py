@@ -8,7 +8,8 @@ from difflib import get_close_matches
 
 from bot.domain.attention import About, Topic
 from bot.domain.changes import Say
-from bot.domain.policy import Quiet
+from bot.domain.explaining import DAYS as NAMES
+from bot.domain.policy import DAYS, Quiet
 from bot.errors import UsageError
 from bot.ports import Deps
 from bot.usecases import following
@@ -27,10 +28,7 @@ LONGEST_MUTE = timedelta(days=366)
 MOST_PATTERN = 200
 EACH = "all"
 """Stands for every service."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LONG_DAYS = dict(
-    zip(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), DAYS, strict=True)
-)
+_SHORT_DAYS = {name.casefold(): short for name, short in zip(NAMES, DAYS, strict=True)}
 _HOURS = re.compile(r"([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?[-–—]([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?")
 _PLACES = ("here", "me")
 _CLOSE = 0.75
@@ -234,7 +232,7 @@ def _clock(hour: str, minute: str | None) -> time:
 
 
 def _days(word: Word) -> set[int]:
-    named = [_LONG_DAYS.get(day.strip(), day.strip()) for day in word.text.casefold().split(",")]
+    named = [_SHORT_DAYS.get(day.strip(), day.strip()) for day in word.text.casefold().split(",")]
     wrong = next((day for day in named if day not in DAYS), None)
     if wrong is not None or word.name not in ("", "days"):
         raise UsageError(

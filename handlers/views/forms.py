@@ -34,6 +34,18 @@ def reason_form(carried: str, verb: str = "Reject", *, is_optional: bool = False
     }
 
 
+def field(block: str, label: str, element: Block, hint: str = "", *, is_optional: bool = False) -> Block:
+    """An input with its label."""
+    made: Block = {
+        "type": "input",
+        "block_id": block,
+        "label": plain_text(label, 2000),
+        "element": element,
+        "optional": is_optional,
+    }
+    return {**made, **({"hint": plain_text(hint, 2000)} if hint else {})}
+
+
 def told(text: str) -> Block:
     """A form turned into an answer."""
     return {

@@ -14,6 +14,7 @@ from handlers.ids import Action, Callback, action_id
 from handlers.lines import Draft
 from handlers.marks import foreign
 from handlers.views.blocks import Block, button, buttons, context, plain_text, section
+from handlers.views.forms import field
 
 PROVIDER = "provider"
 TYPED = "typed"
@@ -78,7 +79,7 @@ def _view(carried: str, providers: Mapping[str, Provider], chosen: str, shown: S
 def _provider(providers: Mapping[str, Provider], chosen: str) -> Block:
     choices = [Choice(value=name, label=provider.title) for name, provider in providers.items()]
     element = _select(choices, [chosen], action_id(Action.FILL, PROVIDER))
-    return {**_input(PROVIDER, "Service", element), "dispatch_action": True}
+    return {**field(PROVIDER, "Service", element), "dispatch_action": True}
 
 
 def _fields(provider: Provider, draft: Draft, offers: Offers) -> Iterator[Block]:
@@ -105,11 +106,11 @@ def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> I
     label, hint = _label(argument.name), _sentence(argument.what)
     if argument.choices:
         element = _choice(argument, [Choice(value=one, label=one) for one in argument.choices], text)
-        yield _input(block, label, element, hint, is_optional=not argument.required)
+        yield field(block, label, element, hint, is_optional=not argument.required)
         return
     choices = [one for one in offers.found.get(argument.name, ()) if 0 < len(one.value) <= MOST_OPTION_VALUE]
     if not choices:
-        yield _input(block, label, _text(text), hint, is_optional=not argument.required)
+        yield field(block, label, _text(text), hint, is_optional=not argument.required)
     else:
         yield from _offered(argument, block, choices, text)
     if argument.steers:
@@ -126,7 +127,7 @@ def _upload(provider: Provider, argument: Argument) -> Block:
     element = {"type": "file_input", "action_id": "file", "filetypes": kinds, "max_files": 1}
     hint = "Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts first."
     block = file_block(block_of(provider.name, argument.name))
-    return _input(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
+    return field(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
 
 
 def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: str) -> Iterator[Block]:
@@ -137,10 +138,10 @@ def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: st
     strange = [one for one in _several(argument, text) if one not in known]
     has_field = is_file or len(choices) > MOST_OPTIONS or bool(strange)
     is_optional = has_field or not argument.required
-    yield _input(block, label, _choice(argument, choices, "" if strange else text), hint, is_optional=is_optional)
+    yield field(block, label, _choice(argument, choices, "" if strange else text), hint, is_optional=is_optional)
     if has_field:
         element = _text(text if strange else "")
-        yield _input(typed_block(block), f"{label}, typed", element, _BESIDE[is_file], is_optional=True)
+        yield field(typed_block(block), f"{label}, typed", element, _BESIDE[is_file], is_optional=True)
 
 
 _BESIDE = {
@@ -195,23 +196,12 @@ def _text(text: str, *, is_multiline: bool = False) -> Block:
 def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterator[Block]:
     hint = _sentence(f"{family.what}. NAME=VALUE, one a line")
     element = _text(text, is_multiline=True)
-    yield _input(block_of(provider, family.name), _label(family.name), element, hint, is_optional=True)
+    yield field(block_of(provider, family.name), _label(family.name), element, hint, is_optional=True)
     lines = [one for one in offers.found.get(family.name, ()) if len(one.value) <= MOST_OPTION_VALUE]
     if lines:
         shown = [f"{code(one.value)}  {foreign(one.label, 80)}" for one in lines[:MOST_LINES_OFFERED]]
         more = [f"… and {len(lines) - MOST_LINES_OFFERED} more"] if len(lines) > MOST_LINES_OFFERED else []
         yield context(["\n".join(["There are, to be copied:", *shown, *more])])
-
-
-def _input(block: str, label: str, element: Block, hint: str = "", *, is_optional: bool = False) -> Block:
-    made: Block = {
-        "type": "input",
-        "block_id": block,
-        "label": plain_text(label, 2000),
-        "element": element,
-        "optional": is_optional,
-    }
-    return {**made, **({"hint": plain_text(hint, 2000)} if hint else {})}
 
 
 def _label(name: str) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import time
 
 from bot.domain.attention import Follow, Mute, Topic, Wishes, is_person
+from bot.domain.explaining import DAYS as NAMES
 from bot.domain.policy import Quiet
 from handlers.ids import Callback
 from handlers.views.blocks import Block, plain_text, section
+from handlers.views.forms import field
 
 FOLLOW, MODEL, TOPIC, PLACE = "follow", "model", "topic", "place"
 STOP, MUTE, LASTS = "stop", "mute", "lasts"
@@ -22,8 +24,7 @@ TOPICS: Mapping[Topic, str] = {
     Topic.ALL: "Everything",
 }
 _LASTS = {"1h": "1 hour", "8h": "8 hours", "1d": "1 day", "7d": "7 days", "4w": "4 weeks"}
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_NO_MARK = "In the time zone of your Slack profile. What comes then is told afterwards, in one message."
+_BY_WHICH_CLOCK = "In the time zone of your Slack profile. What comes then is told afterwards, in one message."
 
 Options = Sequence[tuple[str, str]]
 
@@ -82,9 +83,9 @@ def _quiet(quiet: Quiet | None) -> list[Block]:
     has_hours = quiet is not None and quiet.begins != quiet.ends
     begins, ends = (quiet.begins, quiet.ends) if quiet is not None and has_hours else (None, None)
     days = [str(day) for day in quiet.days] if quiet is not None else []
-    names = [(str(day), name) for day, name in enumerate(_DAYS)]
+    names = [(str(day), name) for day, name in enumerate(NAMES)]
     return [
-        _field(BEGINS, "From", _choice("No quiet hours", _clocks(begins), [_clock(begins)]), _NO_MARK),
+        _field(BEGINS, "From", _choice("No quiet hours", _clocks(begins), [_clock(begins)]), _BY_WHICH_CLOCK),
         _field(ENDS, "Until", _choice("No quiet hours", _clocks(ends), [_clock(ends)])),
         _field(DAYS, "Quiet all day on", _choice("No day", names, days, is_multi=True)),
     ]
@@ -119,11 +120,4 @@ def _text() -> Block:
 
 
 def _field(block: str, label: str, element: Block, hint: str = "") -> Block:
-    shown: Block = {
-        "type": "input",
-        "block_id": block,
-        "optional": True,
-        "label": plain_text(label, 2000),
-        "element": element,
-    }
-    return {**shown, "hint": plain_text(hint, 2000)} if hint else shown
+    return field(block, label, element, hint, is_optional=True)
