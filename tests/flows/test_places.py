@@ -134,7 +134,7 @@ async def test_every_refusal_of_a_place_holds(tmp_path: Path, error: str) -> Non
 async def test_a_channel_that_is_archived_behind_the_command_starts_nothing(tmp_path: Path) -> None:
     """Between the command and the card the channel was archived: held, not started, and ended in time."""
     async with lab(tmp_path) as here:
-        await here.world.slack.switch("delay", {"method": "chat.postMessage", "seconds": 0.2})
+        await here.world.slack.switch("delay", {"method": "chat.postMessage", "seconds": 1})
         await here.type(TRAIN)
         here.world.slack.workspace.archive("C0TRAIN001")
         await here.job(lambda one: one.state is JobState.APPROVED)

@@ -65,6 +65,13 @@ class RacedStore(SqliteStore):
         await self.turns.take("reads")
         return await super()._read(work)
 
+    async def _mark(self, head: str) -> None:
+        await self.turns.take("marks")
+        await self._mark_beside(head)
+
+    async def _mark_beside(self, head: str) -> None:
+        await super()._mark(head)
+
     async def amend(self, amendment: Amendment) -> bool:
         is_done = await super().amend(amendment)
         if is_done:
@@ -129,6 +136,9 @@ class MemoryStore(RacedStore):
 
     async def record(self, records: Sequence[Record]) -> None:
         await self._write(lambda db: audit.append(db, records))
+
+    async def _mark_beside(self, head: str) -> None:
+        """No file lies beside a store in memory."""
 
     async def _write(self, work: Callable[[Database], T]) -> T:
         await self.turns.take("writes")
