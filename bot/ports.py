@@ -586,7 +586,7 @@ class Store(Protocol):
         """Hold it for the digest of who it is for."""
 
     async def kept_news(self) -> list[Notice]:
-        """All that is held for digests, oldest first."""
+        """All that is held for digests, oldest first; of nobody for whom more is on its way."""
 
     async def digest(self, notice: Notice, of: Sequence[Notice]) -> None:
         """Tell what was held in one message, which each is part of once."""

@@ -103,8 +103,10 @@ def keep_news(db: Database, notice: Notice) -> None:
 
 
 def kept(db: Database) -> list[Notice]:
-    """Oldest first."""
-    return readable(to_notice, rows(db, "SELECT * FROM notices WHERE state = 'kept' ORDER BY number"))
+    """Oldest first; nothing of a person for whom more is on its way, which may be kept as well."""
+    sql = """SELECT * FROM notices AS k WHERE state = 'kept' AND NOT EXISTS (
+             SELECT 1 FROM notices AS p WHERE p.lane = k.lane AND p.state = 'pending') ORDER BY number"""
+    return readable(to_notice, rows(db, sql))
 
 
 def digest(db: Database, notice: Notice, of: Sequence[Notice]) -> None:

@@ -4,25 +4,26 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.domain.approvals import Group
 from bot.domain.attention import About, Topic
-from bot.domain.changes import Notice, NoticeKind
+from bot.domain.changes import Amendment, Notice, NoticeKind
 from bot.domain.contents import Line
 from bot.domain.jobs import Event, Job, JobState
 from bot.domain.people import Person
 from bot.domain.policy import Policy, Quiet, Rule, settings_clauses
 from bot.domain.requests import SWITCHYARD, Actor
 from bot.errors import RefusedError, UsageError
-from bot.usecases.attention import Fate, fate_of
+from bot.usecases.attention import MOST_IN_A_DIGEST, Fate, digest_due, fate_of
 from bot.usecases.following import follow, keep_quiet, mute
 from handlers.commands.attention import Meant, read_meant, read_muted, read_quiet, take_lasting
 from handlers.grammar import split
 from handlers.marks import foreign
 from handlers.views.cards import render
-from tests.contract.samples import a_job, a_notice, a_prompt, birth, step
+from tests.contract.samples import a_job, a_notice, a_prompt, answered, birth, step
 from tests.handlers import samples
 from tests.handlers.edge import ADA, BORA, CHANNEL, TEAM, Edge, edge
 from tests.handlers.test_views import dangers
@@ -136,12 +137,16 @@ def person(user: str) -> Actor:
 
 async def an_end(here: Edge, who: str = ADA, place: str = CHANNEL) -> list[Notice]:
     """A training of somebody that has failed, and the news of it."""
-    running = a_job(state=JobState.RUNNING, created_at=here.deps.now(), place=place)
-    job = _of(running, who)
-    await here.store.request(birth(job), same_since=here.deps.now(), is_exclusive=False)
-    told = [a_notice("end", kind=NoticeKind.END, try_at=here.deps.now())]
-    await here.store.apply([step(job, Event.FAIL, when=here.deps.now(), notices=told)])
+    await fail(here, "j1", who, place)
     return await news(here)
+
+
+async def fail(here: Edge, id_: str, who: str = ADA, place: str = CHANNEL) -> None:
+    now = here.deps.now()
+    job = _of(a_job(id_, JobState.RUNNING, created_at=now, place=place), who)
+    await here.store.request(birth(job), same_since=now, is_exclusive=False)
+    end = a_notice(f"{id_}:end", job_id=id_, lane=id_, kind=NoticeKind.END, body={"seq": 2}, try_at=now)
+    await here.store.apply([step(job, Event.FAIL, when=now, notices=[end])])
 
 
 def _of(job: Job, who: str) -> Job:
@@ -229,6 +234,37 @@ async def test_who_is_in_a_group_that_is_called_is_not_told_besides(here: Edge) 
     assert await fates(here, found) == {BORA: Fate.DROP}
     await here.store.save_group(Group(id="S0OPS", members=frozenset({ADA}), read_at=here.deps.now()))
     assert await fates(here, found) == {BORA: Fate.TELL}
+
+
+async def test_one_digest_of_what_is_still_news(here: Edge) -> None:
+    """After the quiet hours and not before: each training once, questions that were answered not, and the rest
+    counted. What found nothing left to tell is no message."""
+    local = here.deps.now().astimezone(ZoneInfo("Europe/Istanbul"))
+    begins, ends = ((local + timedelta(hours=hours)).time().replace(second=0, microsecond=0) for hours in (-1, 1))
+    await keep_quiet(here.deps, person(ADA), Quiet(begins=begins, ends=ends))
+    for number in range(MOST_IN_A_DIGEST + 2):
+        await fail(here, f"j{number}")
+    asked = a_prompt(job_id="j0", rule=Rule(approvers=(ADA,)), asked_at=here.deps.now())
+    await here.store.amend(Amendment(writes=(), opens=(asked,)))
+    await here.store.amend(Amendment(writes=(answered(asked),)))
+    await here.run()
+    assert await here.store.kept_news() == []  # the rest may be kept as well, and belongs to the same digest
+    while not (kept := await here.store.kept_news()):
+        await here.run()
+    assert len(kept) == MOST_IN_A_DIGEST + 2
+    await digest_due(here.deps)
+    await here.run()
+    dm = await here.deps.messenger.open_dm(ADA)
+    assert here.slack.messages(dm) == []
+    here.time.ahead = timedelta(hours=2)
+    for _ in range(2):
+        await digest_due(here.deps)
+        await here.run()
+    [told] = here.slack.messages(dm)
+    assert f"{MOST_IN_A_DIGEST + 2} trainings" in str(told.blocks)
+    assert "and 2 more" in str(told.blocks)
+    assert str(told.blocks).count("*failed*") == MOST_IN_A_DIGEST
+    assert "May " not in str(told.blocks)
 
 
 async def test_there_are_only_so_many_wishes(here: Edge) -> None:
