@@ -71,12 +71,12 @@ async def run_all(launcher: Starter, folder: Path, story: Story, plans: Sequence
 
     async def one(number: int, plan: tuple[Point, ...]) -> Run:
         async with places:
-            return await _run_again(launcher, folder / str(number), story, plan)
+            return await run_again(launcher, folder / str(number), story, *plan)
 
     return await asyncio.gather(*(one(number, plan) for number, plan in enumerate(plans)))
 
 
-async def _run_again(launcher: Starter, folder: Path, story: Story, plan: tuple[Point, ...]) -> Run:
+async def run_again(launcher: Starter, folder: Path, story: Story, *plan: Point) -> Run:
     """Run; where its points were not met, a few times more: the pace of a story is not exact."""
     runs: list[Run] = []
     while len(runs) < TRIES and not (runs and (runs[-1].is_met or not runs[-1].verdict.is_good)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.proof.conductor import Moment, Point
-from tests.proof.runs import run
+from tests.proof.runs import run, run_again
 from tests.proof.stage import Launcher, PlainStarter
 from tests.proof.stories import STORIES
 
@@ -98,7 +98,7 @@ CRASHES = [
 @pytest.mark.parametrize("crash", CRASHES)
 async def test_a_story_ends_well_whatever_cuts_it(crash: Crash, launcher: Launcher, tmp_path: Path) -> None:
     """At most one training a request and one switch an approval; each message once; one question where it is needed."""
-    made = await run(launcher, tmp_path, STORY[crash.story], crash.point)
+    made = await run_again(launcher, tmp_path, STORY[crash.story], crash.point)
     assert made.verdict.is_good, f"{made.verdict}\n{made.log}"
     assert made.is_met, f"the bot never came to this point; it crossed {sorted(map(str, made.lives[0]))}"
     assert crash.questions in (None, made.verdict.questions)
