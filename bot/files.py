@@ -115,9 +115,10 @@ class DataFolder:
 
     def _named(self, source: str, suffixes: tuple[str, ...]) -> str:
         if not _is_plain(source):
-            raise DataError(f"{_shown(source)} is not the name of a file in the data folder: write its name alone.")
+            sentence = f"{_shown(source)} is not the name of a file in the data folder: write its name alone"
+            raise DataError(f"{sentence}, or the link of a file in Slack.")
         if not source.casefold().endswith(suffixes):
-            raise DataError(f"{_shown(source)} cannot be sent: it takes files called {_any_of(suffixes)}.")
+            raise DataError(f"{_shown(source)} cannot be sent: this service takes files called {_any_of(suffixes)}.")
         names = self._names()
         if source not in names:
             raise DataError(f"There is no {_shown(source)} in the data folder.{_hint(source, names, suffixes)}")

@@ -82,7 +82,10 @@ class TestNamed:
         (data / "sub").mkdir()
         put(data / "sub", "inner.csv")
         put(data.parent, "secret.csv")
-        assert "is not the name of a file in the data folder: write its name alone." in refusal(files, source)
+        assert (
+            "is not the name of a file in the data folder: write its name alone, or the link of a file in Slack."
+            in refusal(files, source)
+        )
 
     def test_a_name_that_mentions_people_mentions_nobody(self, files: DataFolder) -> None:
         """Answers go into a conversation."""
@@ -92,7 +95,7 @@ class TestNamed:
     def test_a_file_of_another_kind_is_refused_with_the_kinds(self, files: DataFolder, data: Path, source: str) -> None:
         """The service would refuse it later; here the way out is named."""
         put(data, "churn.xlsx", "churn", "csv", "churn.csv.exe")
-        assert "it takes files called `*.csv` or `*.tsv` or `*.zip`" in refusal(files, source)
+        assert "this service takes files called `*.csv` or `*.tsv` or `*.zip`" in refusal(files, source)
 
     @pytest.mark.parametrize(
         ("source", "hint"),

@@ -47,11 +47,16 @@ def parse_every(text: str) -> Timetable:
     """`mon 09:00`, `mon,thu 09:00`, `weekday 18:00`, `day 06:30`. Raises UsageError with examples."""
     found = _EVERY.fullmatch(text.casefold())
     if found is None:
-        raise UsageError(f"`{text[:60]}` says no time to train again. {_OFFERED}", word=text)
+        raise UsageError(f"{_named(text)} to train again. {_OFFERED}", word=text)
     hour, minute = int(found["hour"]), int(found["minute"])
     if hour > 23 or minute > 59:
         raise UsageError(f"`{hour}:{minute:02}` is no time of a day. {_OFFERED}", word=text)
     return Timetable(days=_days(found["days"], text), at=time(hour, minute))
+
+
+def _named(text: str) -> str:
+    """The beginning of a sentence; nothing stands between the marks of a code only where nothing was written."""
+    return f"`{text[:60]}` is no time" if text.strip() else "`every=` names no time"
 
 
 def _days(words: str, text: str) -> frozenset[int]:
@@ -60,7 +65,7 @@ def _days(words: str, text: str) -> frozenset[int]:
     numbers = [_NUMBERS.get(word.strip()) for word in words.split(",")]
     known = frozenset(number for number in numbers if number is not None)
     if None in numbers or len(known) < len(numbers):
-        raise UsageError(f"`{words[:60]}` names no days, or one twice. {_OFFERED}", word=text)
+        raise UsageError(f"`{words[:60]}` is no list of days, each named once. {_OFFERED}", word=text)
     return known
 
 
@@ -77,7 +82,7 @@ EVERY = Argument(
     name="every",
     label='every="mon 09:00"',
     what=(
-        "train again at these times, in your time zone: days of the week, `day` or `weekday`, and a 24-hour time; "
+        "train again at these times, in your time zone, as in `mon,thu 09:00`, `weekday 18:00` or `day 06:30`; "
         f"names may hold {MARKS}"
     ),
     kind=Kind.EVERY,

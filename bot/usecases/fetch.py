@@ -71,7 +71,7 @@ def _allowed(deps: Deps, request: TrainRequest, file: SharedFile) -> str:
     name = plain_name(file.name)
     if not name.casefold().endswith(suffixes):
         wanted = " or ".join(code(f"*{suffix}") for suffix in suffixes)
-        raise DataError(f"{code(cut(name, 100))} cannot be sent: it takes files called {wanted}.")
+        raise DataError(f"{code(cut(name, 100))} cannot be sent: this service takes files called {wanted}.")
     return name
 
 

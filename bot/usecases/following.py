@@ -1,6 +1,6 @@
 """Who wants to be told what: wishes are kept, listed and taken back. Nothing here waits for a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -34,11 +34,17 @@ def say_about(about: About) -> str:
 
 def say_follow(wish: Follow) -> str:
     who = "You are" if is_person(wish.target) else f"<#{wish.target}> is"
-    return f"{who} told {_TOPICS[wish.topic]} {say_about(wish.about)}"
+    return f"{who} told {_say_wish(wish)}"
+
+
+def _say_wish(wish: Follow) -> str:
+    return f"{_TOPICS[wish.topic]} {say_about(wish.about)}"
 
 
 def say_muted(mute: Mute) -> str:
-    return f"training {code(mute.job_id)}" if mute.job_id else say_about(mute.about)
+    if mute.job_id:
+        return f"training {code(mute.job_id)}"
+    return "any training" if mute.about == EVERYTHING else say_about(mute.about)
 
 
 def say_quiet(quiet: Quiet, zone: str) -> str:
@@ -72,16 +78,27 @@ _WHERE_HERE = "That is posted where Switchyard is a member: if it is not one her
 _SHOWN = "Only trainings in public channels are told of elsewhere."
 
 
-async def unfollow(deps: Deps, actor: Actor, target: str, about: About | None, topic: Topic | None) -> Say:
-    """Take back what is named; without `about` all of a target, without a topic each."""
+async def unfollow(deps: Deps, actor: Actor, target: str, about: About, topic: Topic | None) -> Say:
+    """Take back what is named: all of a service where no model is, of every one where none is, of each topic."""
     known = [one for one in await deps.store.follows(actor.team, target=target) if one.target == target]
-    meant = [one for one in known if about in (None, one.about) and topic in (None, one.topic)]
+    meant = [one for one in known if _is_named(one.about, about) and topic in (None, one.topic)]
     if not meant:
         raise RefusedError("Nothing like that is followed here. `/jobs follow` lists what is.")
+    return await _take_back(deps, meant)
+
+
+def _is_named(about: About, named: About) -> bool:
+    """What is left open in `named` stands for everything; a pattern is compared as it is written, without case."""
+    is_there = named.provider in ("", about.provider)
+    return is_there and named.model.casefold() in ("", about.model.casefold())
+
+
+async def _take_back(deps: Deps, meant: Sequence[Follow]) -> Say:
     await deps.store.unfollow([one.id for one in meant])
     await deps.store.draw_homes(deps.now())
     deps.nudge("deliver")
-    return Say(text="No longer: " + "; ".join(say_follow(one) for one in meant) + ".")
+    who = "You are" if is_person(meant[0].target) else f"<#{meant[0].target}> is"
+    return Say(text=f"{who} no longer told {'; '.join(_say_wish(one) for one in meant)}.")
 
 
 async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
@@ -92,7 +109,7 @@ async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
     meant = [one for one in wishes.follows if one.id == id_]
     if not meant:
         raise RefusedError("That is not there any more, so nothing was changed.")
-    return await unfollow(deps, actor, meant[0].target, meant[0].about, meant[0].topic)
+    return await _take_back(deps, meant)
 
 
 async def wishes_of(deps: Deps, actor: Actor, place: str = "") -> Wishes:
@@ -154,13 +171,17 @@ async def _require(deps: Deps, actor: Actor, job_id: str) -> None:
 
 async def keep_quiet(deps: Deps, actor: Actor, quiet: Quiet | None) -> Say:
     """Set the hours in which this person is not called, or take them back."""
-    await _keep(deps, replace(await _habits(deps, actor), quiet=quiet))
+    former = await _habits(deps, actor)
+    await _keep(deps, replace(former, quiet=quiet))
     deps.nudge("digest")
     if quiet is None:
-        return Say(text="You have no quiet hours any more. What was held comes now, in one message.")
+        return Say(text=_OFF if former.quiet else "You have no quiet hours, so nothing was changed.")
     person = await deps.store.person(actor.user)
     when = say_quiet(quiet, person.zone if person else "")
     return Say(text=f"Quiet hours: {when}. What comes in them is told afterwards, in one message.")
+
+
+_OFF = "You have no quiet hours any more. What they held, if anything, comes now in one message."
 
 
 async def _habits(deps: Deps, actor: Actor) -> Habits:

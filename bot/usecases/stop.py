@@ -28,6 +28,8 @@ async def end(deps: Deps, schedule: Schedule, why: str, by: Actor = SWITCHYARD) 
 
 
 def _ran(schedule: Schedule) -> str:
+    if not schedule.runs:
+        return "It has not run; no run starts."
     return f"It ran {'once' if schedule.runs == 1 else f'{schedule.runs:,} times'}; no further run starts."
 
 
@@ -40,8 +42,16 @@ async def stop_recurring(deps: Deps, schedule_id: str, actor: Actor) -> Say:
         return say_schedule(deps, schedule)
     await _check_stopper(deps, schedule, actor)
     if not await end(deps, schedule, "", actor):
-        return Say(text="It was being run at this very moment; please press once more.")
+        return await _say_moved_on(deps, schedule)
     return Say(text=f"Stopped: {title_of(deps, schedule)}. {await _left_alive(deps, schedule)}")
+
+
+async def _say_moved_on(deps: Deps, schedule: Schedule) -> Say:
+    """Something else was quicker: another press of the button, or a run."""
+    now = await deps.store.schedule(schedule.id)
+    if now is not None and now.state is ScheduleState.ENDED:
+        return say_schedule(deps, now)
+    return Say(text="It was being run at this very moment; please press once more.")
 
 
 async def _check_stopper(deps: Deps, schedule: Schedule, actor: Actor) -> None:

@@ -61,9 +61,8 @@ async def _unfollow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) 
     if not words:
         raise UsageError(f"What is no longer to be told? It goes: {UNFOLLOW}.")
     meant = read_meant(words, _names(deps), UNFOLLOW)
-    is_everything = meant.about == About()
     target = _target(payload, meant.is_here)
-    return await following.unfollow(deps, payload.actor, target, None if is_everything else meant.about, meant.topic)
+    return await following.unfollow(deps, payload.actor, target, meant.about, meant.topic)
 
 
 async def _mute(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
@@ -214,13 +213,13 @@ def read_quiet(words: Sequence[Word]) -> Quiet:
 def as_quiet(hours: Quiet | None, days: Collection[int]) -> Quiet:
     """Hours and whole days together. Raises UsageError where that is never, or always."""
     if hours is not None and hours.begins == hours.ends:
-        raise UsageError("These hours end when they begin.")
+        raise UsageError(f"These hours end when they begin: write two times. It goes: {QUIET}.")
     if len(days) == len(DAYS):
         raise UsageError(
             "Every day would be quiet, so nothing would ever be told: `/jobs mute all` does that for a while."
         )
     if hours is None and not days:
-        raise UsageError(f"When is it to be quiet? It goes: {QUIET}.")
+        raise UsageError(f"When is it to be quiet? It goes: {QUIET}. `/jobs follow` says what holds.")
     midnight = time(0)
     return Quiet(
         begins=hours.begins if hours else midnight, ends=hours.ends if hours else midnight, days=tuple(sorted(days))

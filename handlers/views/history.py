@@ -209,7 +209,7 @@ def _outcome(job: Job) -> Iterator[str]:
         yield f"The service said last: {verbatim(seen.word)}{detail}"
         yield from (f"{foreign(part, 80)}: {foreign(word)}" for part, word in seen.parts)
         yield from _pairs("Result", seen.result)
-        yield from _pairs("Scores", seen.metrics)
+        yield from _pairs("The service tells", seen.metrics)
     size = job.look.notes.get("result_bytes")
     if isinstance(size, int):
         yield f"Result file: {size:,} bytes"
@@ -220,7 +220,11 @@ def _outcome(job: Job) -> Iterator[str]:
 
 def _pairs(heading: str, values: Mapping[str, object]) -> Iterator[str]:
     if values:
-        yield f"{heading}: {foreign(', '.join(f'{key} {value}' for key, value in values.items()), 500)}"
+        told = ", ".join(f"{key.replace('_', ' ')} {_WORDS.get(str(value), value)}" for key, value in values.items())
+        yield f"{heading}: {foreign(told, 500)}"
+
+
+_WORDS = {"True": "yes", "False": "no", "None": "none"}
 
 
 def took(told: Story, now: datetime) -> str:

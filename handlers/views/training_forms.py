@@ -209,4 +209,6 @@ def _label(name: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    """A hint is plain text, in which the marks of code would be shown as they are."""
+    plain = text.replace("`", "")
+    return f"{plain[:1].upper()}{plain[1:]}."

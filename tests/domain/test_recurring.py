@@ -70,6 +70,7 @@ def test_other_words_are_answered_with_examples(typed: str) -> None:
     assert sentence is not None
     assert 'every="mon 09:00"' in sentence
     assert "not offered" in sentence
+    assert "``" not in sentence
 
 
 # -- when -------------------------------------------------------------------------------------------------------------

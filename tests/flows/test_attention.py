@@ -153,4 +153,4 @@ async def test_the_form_follows_mutes_and_keeps_quiet(tmp_path: Path) -> None:
         await person.click(
             listed, next(one["accessory"]["action_id"] for one in listed.blocks or () if "accessory" in one)
         )
-        await world.told("bora", "No longer: You are told the ends")
+        await world.told("bora", "You are no longer told the ends")

@@ -18,7 +18,7 @@ from bot.domain.policy import Policy, Quiet, Rule, settings_clauses
 from bot.domain.requests import SWITCHYARD, Actor
 from bot.errors import RefusedError, UsageError
 from bot.usecases.attention import MOST_IN_A_DIGEST, Fate, digest_due, fate_of
-from bot.usecases.following import follow, keep_quiet, mute
+from bot.usecases.following import follow, keep_quiet, mute, unfollow
 from handlers.commands.attention import Meant, read_meant, read_muted, read_quiet, take_lasting
 from handlers.grammar import split
 from handlers.marks import foreign
@@ -102,6 +102,25 @@ def test_hours_that_are_none(line: str, says: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_quiet(split(line))
     assert says in str(refused.value)
+
+
+async def test_unfollowing_a_service_takes_back_all_of_it(here: Edge) -> None:
+    """A model that is not said stands for each, however the pattern was written; other services stay."""
+    for about in (About(provider="sony"), CHURN, About(provider="sestek")):
+        await follow(here.deps, person(BORA), BORA, about, Topic.ENDS)
+    said = await unfollow(here.deps, person(BORA), BORA, About(provider="sony", model="CHURN*"), None)
+    assert said.text == "You are no longer told the ends of the trainings at `sony` whose model fits `churn*`."
+    await follow(here.deps, person(BORA), BORA, CHURN, Topic.FAILURES)
+    await unfollow(here.deps, person(BORA), BORA, About(provider="sony"), None)
+    left = await here.store.follows(TEAM, target=BORA)
+    assert [one.about for one in left] == [About(provider="sestek")]
+
+
+async def test_taking_quiet_hours_back_says_what_was_there(here: Edge) -> None:
+    """Nothing is promised to come where there were no quiet hours."""
+    assert "nothing was changed" in (await keep_quiet(here.deps, person(BORA), None)).text
+    await keep_quiet(here.deps, person(BORA), Quiet(begins=time(22), ends=time(7)))
+    assert "any more" in (await keep_quiet(here.deps, person(BORA), None)).text
 
 
 def test_what_is_muted_and_for_how_long() -> None:

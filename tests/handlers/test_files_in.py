@@ -94,7 +94,7 @@ async def test_what_is_not_to_be_had_is_said(here: Edge) -> None:
     here.slack.person("bora").delete_file(gone["id"])
     assert "was deleted in Slack" in await refused(here, gone["id"])
     notes = await upload(here, name="notes.pdf")
-    assert "`notes.pdf` cannot be sent: it takes files called `*.csv`" in await refused(here, notes["id"])
+    assert "`notes.pdf` cannot be sent: this service takes files called `*.csv`" in await refused(here, notes["id"])
     large = await here.slack.person("bora").upload("large.csv", b"x" * ((1 << 20) + 1))
     assert large.files
     assert "`large.csv` is larger than 1 MB" in await refused(here, large.files[0]["id"])

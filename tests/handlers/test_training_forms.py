@@ -83,6 +83,13 @@ def drawn(value: Any) -> Any:
     return [drawn(one) for one in value] if isinstance(value, list) else value
 
 
+def test_no_hint_shows_the_marks_of_code() -> None:
+    """A hint is plain text: Slack shows a backtick in it as it is."""
+    hints = [block["hint"]["text"] for view in forms("") for block in view["blocks"] if "hint" in block]
+    assert any("{date}" in hint for hint in hints)
+    assert [hint for hint in hints if "`" in hint] == []
+
+
 def test_every_field_says_what_it_is() -> None:
     """A screen reader reads the label and the hint; required fields are those of the command."""
     for name in NAMES:
