@@ -240,6 +240,19 @@ async def test_one_person_and_one_channel_have_so_many(bench: Bench) -> None:
     await bench.plan("wed 09:00", "k5")
 
 
+async def test_two_presses_at_once_stop_it_once(bench: Bench) -> None:
+    """One stops it, the other reads that it has ended; a plan that never ran is not said to have run."""
+    await bench.planned()
+    schedule = await bench.schedule()
+    both = await asyncio.gather(*(stop_recurring(bench.deps, schedule.id, ADA) for _ in range(2)))
+    assert sorted(("Stopped" in one.text, "has ended already" in one.text) for one in both) == [
+        (False, True),
+        (True, False),
+    ]
+    [line] = [one for one in await bench.told() if "stopped" in one]
+    assert line.endswith("It has not run; no run starts.")
+
+
 async def test_who_may_not_start_may_not_plan(bench: Bench) -> None:
     """The rules for starts hold, and what they refuse is on record."""
     bench.policy = only_bora()
