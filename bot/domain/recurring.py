@@ -250,6 +250,22 @@ def varies(text: str) -> bool:
     return _VARIES.search(text) is not None
 
 
+def refuse_marks(arguments: Arguments, request: TrainRequest) -> None:
+    """Raise UsageError for a unique name with a mark that nothing would fill: it would be the name, letter for letter.
+
+    Such a name is a slip: `every=` was forgotten.
+    """
+    for argument in (*arguments.positionals, *arguments.options):
+        value = request.params.get(argument.name)
+        found = _MARK.search(value) if argument.unique and isinstance(value, str) else None
+        if found is not None:
+            raise UsageError(
+                f"`{found.group()}` is filled in only with `every=`, where each run has a name of its own. For a "
+                f"single training write {argument.label} as it is to be.",
+                word=str(value),
+            )
+
+
 def fill(text: str, run: Run, zone: str) -> str:
     """The text with `{date}`, `{time}` and `{n}` as they are for a run, as of when it was planned."""
     there = run.planned_at.astimezone(zone_called(zone))

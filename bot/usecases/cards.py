@@ -24,6 +24,7 @@ async def card(deps: Deps, job: Job) -> Card:
     is_there = job.state in AT_SERVICE
     twin = await _twin(deps, job)
     schedule = await schedule_of(deps, job)
+    result = await result_of(deps, job)
     return Card(
         job=job,
         title=title,
@@ -34,7 +35,7 @@ async def card(deps: Deps, job: Job) -> Card:
         twin=twin,
         notes=(
             *_recurs(job, schedule),
-            *_notes(deps, job, title, powers),
+            *_notes(deps, job, title, powers, is_linked=result is not None),
             *await _shared(deps, job),
             *await _way_back(deps, job),
         ),
@@ -45,7 +46,7 @@ async def card(deps: Deps, job: Job) -> Card:
             *_story_of(twin),
             *_stops(job, schedule),
         ),
-        result=await result_of(deps, job),
+        result=result,
     )
 
 
@@ -167,9 +168,9 @@ def _buttons(job: Job, powers: Powers) -> tuple[Button, ...]:
     return ()
 
 
-def _notes(deps: Deps, job: Job, title: str, powers: Powers) -> tuple[str, ...]:
+def _notes(deps: Deps, job: Job, title: str, powers: Powers, *, is_linked: bool) -> tuple[str, ...]:
     again = f"With the kept data of training {job.request.kept_from}." if job.request.kept_from else ""
-    notes = [again, _publishing(deps, job, title, powers), job.look.error, *_left(job)]
+    notes = [again, _publishing(deps, job, title, powers), job.look.error, *_left(job, is_linked=is_linked)]
     return tuple(text for text in notes if text)
 
 
@@ -184,10 +185,12 @@ def _publishing(deps: Deps, job: Job, title: str, powers: Powers) -> str:
     return f"{gated}At {title}, results go live by themselves when the training completes."
 
 
-def _left(job: Job) -> list[str]:
+def _left(job: Job, *, is_linked: bool) -> list[str]:
+    """What became of the result; a file that the card links is not told a second time."""
     notes = job.look.notes
     size = notes.get("result_bytes")
-    kept = f"The service's result file is kept ({size:,} bytes)." if isinstance(size, int) else ""
+    is_told = isinstance(size, int) and not is_linked
+    kept = f"The service's result file is kept ({size:,} bytes)." if is_told else ""
     missing = notes.get("result_missing", "")
     if job.state is JobState.PROMOTING and (job.switch or {}).get("accepted_at"):
         return [kept, str(missing), "The service accepted the switch; it is not seen serving yet."]

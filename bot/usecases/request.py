@@ -6,6 +6,7 @@ from dataclasses import replace
 from bot.domain.approvals import Standing, Verdict, may_ask
 from bot.domain.jobs import Job, JobState
 from bot.domain.policy import Act
+from bot.domain.recurring import refuse_marks
 from bot.domain.requests import Actor, TrainRequest
 from bot.domain.shared_files import id_in
 from bot.errors import RefusedError
@@ -40,6 +41,7 @@ async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: st
 
 async def _request(deps: Deps, request: TrainRequest, *, is_again: bool, url: str) -> Answered:
     provider = deps.providers.get(request.provider)
+    refuse_marks(provider.arguments, request)
     await check_asker(deps, request)
     request = await checked(deps, provider, request)
     answer = await deps.store.request(

@@ -29,6 +29,7 @@ from bot.usecases.home import home_page, open_home
 from bot.usecases.plan import plan_recurring
 from bot.usecases.recover import recover
 from bot.usecases.recur import recur, recur_due
+from bot.usecases.request import request_training
 from bot.usecases.restore import distrust
 from bot.usecases.stop import stop_recurring
 from storage.store import SqliteStore
@@ -238,6 +239,13 @@ async def test_one_person_and_one_channel_have_so_many(bench: Bench) -> None:
     [mine] = await bench.store.schedules(ADA.team, user=ADA.user)
     await stop_recurring(bench.deps, mine.id, ADA)
     await bench.plan("wed 09:00", "k5")
+
+
+async def test_a_mark_that_nothing_fills_is_refused(bench: Bench) -> None:
+    """`every=` was forgotten: nothing starts under a name with a mark in it."""
+    with pytest.raises(UsageError, match="is filled in only with `every=`"):
+        await request_training(bench.deps, a_wish("k1", provider="deepopinion", model=REVIEWS["name"], params=REVIEWS))
+    assert await bench.jobs() == []
 
 
 async def test_two_presses_at_once_stop_it_once(bench: Bench) -> None:
