@@ -22,6 +22,7 @@ from bot.domain.people import Person
 from bot.domain.policy import Quiet
 from bot.domain.recurring import Schedule, parse_every
 from bot.domain.requests import Actor, Payload, Plan
+from bot.errors import StoreError
 from bot.ports import DUE_IN, Answered, Asked, Caps, DueRun, Identity, JobFilter, Store, Work
 from tests.contract.samples import (
     ADA,
@@ -1280,6 +1281,22 @@ class Recurring:
         assert ids(await stores[0].jobs(JobFilter())) == ["j1"]
         assert await stores[0].notice("run 2") is None
         assert not await stores[1].amend_schedule(planned.ended("Too late.")), "a stop that was read before is too late"
+
+    async def test_a_turn_that_failed_is_due_again(self, store: Store) -> None:
+        """A run that cannot be written does not use up its time."""
+        await keep(store, a_job("j1"))
+        schedule = Schedule(id="r234567", request=a_wish(), timetable=parse_every("day 09:00"), created_at=NOW)
+        await store.plan(replace(schedule.activated("UTC", NOW), version=0))
+        planned = await store.schedule("r234567")
+        assert planned is not None
+        run = DueRun(
+            change=birth(a_job("j1", request=a_wish("every:1", model="another"))),
+            started=planned.passed(at(days=1), "j1"),
+            skipped=planned.passed(at(days=1)),
+        )
+        with pytest.raises(StoreError):
+            await store.run_schedule(run, same_since=at(hours=1), is_exclusive=False, caps=Caps())
+        assert await store.schedule("r234567") == planned
 
     async def test_what_stands_in_the_way_is_told_and_counts_as_no_run(self, store: Store) -> None:
         """The next time is set all the same."""

@@ -112,7 +112,9 @@ class Conductor:
     def _label(self, written: Sequence[Mapping[str, Any]]) -> str:
         """What a commit is, by the weightiest thing that it writes."""
         names = [self._name(effect) for effect in written]
-        return min(names, key=_weight) if names else "nothing"
+        more = [f" with {said}" for start, said in _BESIDE.items() if any(name.startswith(start) for name in names)]
+        weightiest = min(names, key=_weight) if names else "nothing"
+        return weightiest + "".join(more) if weightiest.startswith("job becomes") else weightiest
 
     def _name(self, effect: Mapping[str, Any]) -> str:
         values, sets = effect["values"], effect["sets"]
@@ -139,6 +141,9 @@ def _kill(pid: int) -> None:
 
 
 _WEIGHTS = ("job becomes", "prompt is", "card", "line", "end", "prompt", "redraw", "told", "to tell", "job is noted")
+
+_BESIDE = {"to tell: news": "news", "schedules": "the next time"}
+"""What makes a move another one."""
 
 
 def _weight(name: str) -> int:

@@ -206,7 +206,8 @@ class Stage:
         """Half an hour and a minute, for everybody."""
         self.ahead += JUMP.total_seconds()
         self.world.clock.advance(JUMP.total_seconds())
-        os.kill(self.conductor.pid, signal.SIGUSR1)
+        with suppress(ProcessLookupError):  # the next bot begins with the time as it is
+            os.kill(self.conductor.pid, signal.SIGUSR1)
 
     def set_the_clock(self) -> None:
         """The bot's clock is right from now on."""
@@ -225,6 +226,14 @@ class Stage:
     def exports(self) -> list[dict[str, Any]]:
         """The wishes for an export that are kept."""
         return self.kept.rows("SELECT * FROM notices WHERE kind = 'export'")
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """The recurring trainings that are kept."""
+        return self.kept.rows("SELECT *, schedule ->> 'runs' AS runs, schedule ->> 'last_job' AS last FROM schedules")
+
+    def direct(self, who: str) -> list[Message]:
+        """What stands in somebody's direct message with the bot."""
+        return self.world.slack.messages(self.world.slack.person(who).dm().id)
 
     def whispers(self) -> list[Ephemeral]:
         return list(self.world.slack.workspace.ephemerals.values())

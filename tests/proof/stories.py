@@ -6,9 +6,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sandbox.slack.people import Outcome
 from sandbox.slack.workspace import Ephemeral, Message
+from sandbox.world import DATA
 from tests.flows.lab import CHANNEL
 from tests.proof.stage import PATIENCE, SEEN_EVERY, Mode, Stage, labels
 
@@ -16,6 +19,8 @@ GENERAL = "C0GENERAL1"
 MODAL_TAKES = 1.5
 SONY_SHOWS_A_WORD = 1.0
 AFTERWARDS = 0.1
+SOON = timedelta(minutes=20)
+"""Less than what passes at once, see `Stage.let_time_pass`."""
 LOOKS_INTO_IT = 0.4
 QUESTIONS = ("It runs", "Start again", "It was applied", "It was not")
 
@@ -27,7 +32,12 @@ class Story:
     `presses` is a button's words -> who presses it. `cancels_in` are the states in which Ada presses Cancel.
     `is_impatient`: where Slack says that the command failed she types it again at once; else she looks first whether
     a card has appeared. Whoever `looks_at_home` has the Home tab open all the while. `exports` is the command that she
-    types at the end. What is `beyond` is all that is tried of it: its boundaries that the story of this name has not.
+    types at the end. What is `beyond` is all that is tried of it: its boundaries that the story of this name has not;
+    or those `until` this move.
+
+    `wishes` are typed before, by whom. `uploads` is a file that Bora shares first, FILE its id in the line. SOON is a
+    time of day that comes with the half an hour that passes once `waits` finds a row and everything is told; QUIET are
+    quiet hours that are over then.
     """
 
     name: str
@@ -46,6 +56,10 @@ class Story:
     looks_at_home: bool = False
     exports: str = ""
     beyond: str = ""
+    until: str = ""
+    wishes: tuple[tuple[str, str], ...] = ()
+    uploads: str = ""
+    waits: str = ""
 
 
 DECTHINGS = "/train decthings mdl-sentiment st-new data=dataset:ds-reviews/train epochs=u32:2 launcher=ln-small"
@@ -135,7 +149,40 @@ AT_HOME = Story(
     exports="/jobs export=csv",
     beyond="deepopinion",
 )
-"""What people read, and what is written for them: on bad wires it goes the ways of the other stories."""
+RECURRING = Story(
+    name="recurring",
+    line='/train sestek my-model en-US every="day SOON"',
+    service="sestek",
+    end="live",
+    switches=1,
+    waits="SELECT 1 FROM schedules WHERE next_at IS NOT NULL",
+    until="job becomes starting",
+)
+FROM_SLACK = Story(
+    name="data from Slack",
+    line="/train sony churn data=FILE",
+    service="sony",
+    end="offered",
+    uploads="churn.csv",
+    until="job becomes approved",
+)
+FOLLOWED = Story(
+    name="news and a digest",
+    line="/train sestek my-model en-US",
+    service="sestek",
+    end="live",
+    switches=1,
+    wishes=(
+        ("chie", "/jobs follow sestek ends"),
+        ("bora", "/jobs quiet QUIET"),
+        ("bora", "/jobs follow sestek ends"),
+    ),
+    waits="SELECT 1 FROM jobs WHERE state = 'live'",
+    beyond="sestek",
+)
+
+BESIDE = (AT_HOME, RECURRING, FROM_SLACK, FOLLOWED)
+"""What is read, planned, fetched and told beside a training: on bad wires it goes the ways of the other stories."""
 
 
 @dataclass(slots=True)
@@ -147,6 +194,8 @@ class People:
     patience: float = PATIENCE
     acknowledged: int = 0
     exported: int = 0
+    planned_for: datetime | None = None
+    uploaded: bytes = b""
     answered: int = 0
     pressed: dict[tuple[str, str], float] = field(default_factory=dict)
     read: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -157,6 +206,8 @@ class People:
         async with asyncio.timeout(self.patience):
             if self.story.looks_at_home:
                 await self._look_at_home()
+            for who, wish in self.story.wishes:
+                await self._wish(who, wish)
             await self._type()
             while not self.is_told():
                 await self._act()
@@ -167,7 +218,9 @@ class People:
     def is_told(self) -> bool:
         kept = self.stage.kept
         is_asked = bool(self.stage.exports()) or not self.story.exports
-        return kept.state() == self.story.end and is_asked and kept.waiting() == 0
+        is_late = bool(self.stage.ahead) or not self.story.waits
+        is_kept = bool(kept.rows("SELECT 1 FROM notices WHERE state = 'kept'"))
+        return kept.state() == self.story.end and is_asked and is_late and not is_kept and kept.waiting() == 0
 
     async def _look_at_home(self) -> None:
         """Slack brings an event again that was not acknowledged; here she opens the tab again."""
@@ -176,13 +229,42 @@ class People:
             await self.stage.world.slack.person("ada").open_home()
             await asyncio.sleep(LOOKS_INTO_IT)
 
+    async def _wish(self, who: str, wish: str) -> None:
+        """Typed again where Slack says that it failed: to wish the same twice is to wish it once."""
+        line = wish.replace("QUIET", self._quiet_until_soon(who))
+        while True:
+            await self.stage.connected()
+            outcome = await self.stage.world.slack.person(who).command(line, self.story.channel)
+            if outcome.ok:
+                return
+
+    def _quiet_until_soon(self, who: str) -> str:
+        zone, now = ZoneInfo(self._zone(who)), self.stage.world.clock.now()
+        return "-".join(f"{time.astimezone(zone):%H:%M}" for time in (now - timedelta(hours=1), now + SOON))
+
+    def _zone(self, who: str) -> str:
+        return self.stage.world.slack.workspace.users[self.stage.world.slack.person(who).id].zone
+
     async def _type(self) -> None:
+        line = await self._line()
         while not self.acknowledged:
             await self.stage.connected()
-            if not self.story.is_impatient and self.stage.kept.jobs():
+            if not self.story.is_impatient and (self.stage.kept.jobs() or self.stage.schedules()):
                 return
-            outcome = await self.stage.world.slack.person("ada").command(self.story.line, self.story.channel)
+            outcome = await self.stage.world.slack.person("ada").command(line, self.story.channel)
             self.acknowledged += outcome.ok
+
+    async def _line(self) -> str:
+        line = self.story.line
+        if "SOON" in line:
+            self.planned_for = (self.stage.world.clock.now() + SOON).replace(second=0, microsecond=0)
+            there = self.planned_for.astimezone(ZoneInfo(self._zone("ada")))
+            line = line.replace("SOON", f"{there:%H:%M}")
+        if self.story.uploads:
+            self.uploaded = (DATA / self.story.uploads).read_bytes()
+            message = await self.stage.world.slack.person("bora").upload(self.story.uploads, self.uploaded)
+            line = line.replace("FILE", str(message.files[0]["id"]) if message.files else "")
+        return line
 
     async def _act(self) -> None:
         state = self.stage.kept.state()
@@ -190,6 +272,7 @@ class People:
         if state in self.story.cancels_in:
             wanted["Cancel"] = "ada"
         self._wait_for_sony(state)
+        await self._wait_for_what_comes()
         if self.story.exports and state == self.story.end:
             await self._ask_for_the_export()
         seen: list[Message | Ephemeral] = [*self.stage.shown(), *self.stage.whispers()]
@@ -252,6 +335,14 @@ class People:
         if state != "unsure" or self.story.service != "sony":
             self.unsure_since = _now()
         elif _now() - self.unsure_since > SONY_SHOWS_A_WORD and not self.stage.ahead:
+            self.stage.let_time_pass()
+
+    async def _wait_for_what_comes(self) -> None:
+        """Half an hour, once there is nothing else to wait for."""
+        if not self.story.waits or self.stage.ahead:
+            return
+        if self.stage.kept.rows(self.story.waits) and not self.stage.kept.waiting():
+            await self.stage.connected()
             self.stage.let_time_pass()
 
 

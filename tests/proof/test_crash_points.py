@@ -10,7 +10,7 @@ import pytest
 from tests.proof.conductor import Moment, Point
 from tests.proof.runs import run, run_again
 from tests.proof.stage import Launcher, PlainStarter
-from tests.proof.stories import STORIES
+from tests.proof.stories import BESIDE, STORIES
 
 BEFORE, AFTER, SENT, DONE, READ = (
     Moment.BEFORE_COMMIT,
@@ -19,7 +19,7 @@ BEFORE, AFTER, SENT, DONE, READ = (
     Moment.DONE,
     Moment.READ,
 )
-STORY = {story.name: story for story in STORIES}
+STORY = {story.name: story for story in (*STORIES, *BESIDE)}
 TRAIN = "sestek POST /sestekai-api/api/external/trainings/train"
 SWITCH = "sony PUT /v1/external/retrain_jobs/*/update_model"
 UPLOAD = "sony's other host PUT /uploads/*/demand.csv"
@@ -87,11 +87,16 @@ POSTS = (
     Crash(story="moved to a direct message", label="card held", moment=BEFORE),
     Crash(story="moved to a direct message", label="slack chat.postMessage card", moment=DONE, nth=2, is_short=False),
 )
+BESIDE_A_TRAINING = (
+    Crash(story="recurring", label="job becomes checking with the next time", moment=BEFORE, is_short=False),
+    Crash(story="data from Slack", label="slack download", moment=DONE, is_short=False),
+    Crash(story="news and a digest", label="to tell: digest", moment=BEFORE, is_short=False),
+)
 
 
 CRASHES = [
     pytest.param(crash, id=str(crash), marks=() if crash.is_short else pytest.mark.proof)
-    for crash in (*MIGRATION, *COMMAND, *START, *SWITCHES, *POSTS)
+    for crash in (*MIGRATION, *COMMAND, *START, *SWITCHES, *POSTS, *BESIDE_A_TRAINING)
 ]
 
 

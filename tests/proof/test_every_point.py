@@ -18,7 +18,7 @@ from tests.proof.conductor import Moment, Point
 from tests.proof.report import Row, Tell, tell
 from tests.proof.runs import Run, run, run_all
 from tests.proof.stage import Launcher
-from tests.proof.stories import AT_HOME, STORIES, Story
+from tests.proof.stories import BESIDE, STORIES, Story
 
 SHARES = 4
 ALIKE = 1
@@ -34,13 +34,15 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("story", [*STORIES, AT_HOME], ids=lambda story: story.name)
+@pytest.mark.parametrize("story", [*STORIES, *BESIDE], ids=lambda story: story.name)
 async def test_a_death_at_any_boundary(
     story: Story, share: int, launcher: Launcher, tmp_path: Path, record_property: Tell
 ) -> None:
     """Nothing is lost, doubled or wrong, and at most one question is asked, wherever the bot is killed."""
     recorded = await _recorded(launcher, tmp_path, story)
     points = recorded.lives[0] if story.name in FROM_THE_START else _since_the_command(recorded.lives[0])
+    if story.until:
+        points = _up_to(points, story.until)
     if story.beyond:
         known = await _recorded(launcher, tmp_path / "beyond", next(one for one in STORIES if one.name == story.beyond))
         points = [point for point in points if point not in known.lives[0]]
@@ -73,6 +75,11 @@ async def _recorded(launcher: Launcher, folder: Path, story: Story, *points: Poi
 def _since_the_command(points: Sequence[Point]) -> Sequence[Point]:
     first = next(number for number, point in enumerate(points) if point.label.startswith("Slack to bot"))
     return points[first:]
+
+
+def _up_to(points: Sequence[Point], label: str) -> Sequence[Point]:
+    last = next(n for n, one in enumerate(points) if one.label == label and one.moment is Moment.AFTER_COMMIT)
+    return points[: last + 1]
 
 
 def _without_alike(points: Sequence[Point]) -> list[Point]:

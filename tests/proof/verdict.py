@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from bot.domain.jobs import ENDS
 from handlers.ids import NOTICE
 from handlers.views.words import PHRASES
 from sandbox.slack.workspace import Message
@@ -49,6 +51,9 @@ def judge(stage: Stage, story: Story, people: People) -> Verdict:
     _judge_questions(stage, verdict)
     _judge_exports(stage, story, people, verdict)
     _judge_home(stage, story, verdict)
+    _judge_schedule(stage, people, verdict)
+    _judge_data(stage, story, people, verdict)
+    _judge_news(stage, story, verdict)
     _judge_file(stage, verdict)
     _judge_log(stage, verdict)
     return verdict
@@ -192,6 +197,61 @@ def _judge_home(stage: Stage, story: Story, verdict: Verdict) -> None:
         line = said.partition(f"`{job['id']}`")[2][:LINE]
         if f"`{job['model']}`: {PHRASES[job['state']]}," not in line:
             verdict.wrong.append(f"the Home tab does not show that {job['id']} is {job['state']}")
+
+
+def _judge_schedule(stage: Stage, people: People, verdict: Verdict) -> None:
+    """One plan, of which one run came, and which goes on a day later."""
+    if people.planned_for is None:
+        return
+    schedules, jobs = stage.schedules(), stage.kept.jobs()
+    if len(schedules) != 1:
+        verdict.doubled.append(f"{len(schedules)} plans of one command")
+        return
+    [plan] = schedules
+    following = int((people.planned_for + timedelta(days=1)).timestamp() * 1000)
+    found = (plan["state"], plan["runs"], plan["last"], plan["next_at"])
+    if found != ("active", 1, jobs[-1]["id"] if jobs else "", following):
+        verdict.wrong.append(f"the plan after its first run is {found}")
+
+
+def _judge_data(stage: Stage, story: Story, people: People, verdict: Verdict) -> None:
+    """The service has what was uploaded, byte for byte, and so has the bot."""
+    if not story.uploads:
+        return
+    sent = [one.body for one in stage.world.services.sony.requests if one.method == "PUT"]
+    if sent != [people.uploaded] * len(sent) or not sent:
+        verdict.wrong.append(f"{len(sent)} uploads of {[len(body) for body in sent]} bytes")
+    whole = hashlib.sha256(people.uploaded).hexdigest()
+    plans = [json.loads(row["job"])["plan"] for row in stage.kept.rows("SELECT job FROM jobs")]
+    verdict.wrong += [f"the plan has {plan}" for plan in plans if plan["payload"]["sha256"] != whole]
+    if (stage.folder / "spool" / whole).read_bytes() != people.uploaded:
+        verdict.wrong.append("the file that is kept is another one")
+
+
+def _judge_news(stage: Stage, story: Story, verdict: Verdict) -> None:
+    """Chie is told each end once; Bora, who has quiet hours, is told all of them in one message."""
+    if not story.wishes:
+        return
+    moves = stage.kept.rows("SELECT job_id, seq, new FROM transitions")
+    expected = [(str(move["job_id"]), int(move["seq"])) for move in moves if move["new"] in ENDS]
+    kept = stage.kept.rows("SELECT id, kind, body, sent_ts FROM notices WHERE kind IN ('news', 'digest')")
+    bodies = {row["id"]: json.loads(row["body"]) for row in kept}
+    for who, told in (("chie", _told_each(stage, bodies)), ("bora", _told_at_once(stage, bodies, verdict))):
+        verdict.lost += [f"news for {who} of move {move}" for move in expected if move not in told]
+        verdict.doubled += [f"news for {who} of move {move}" for move, count in Counter(told).items() if count > 1]
+
+
+def _told_each(stage: Stage, bodies: dict[str, Any]) -> list[tuple[str, int]]:
+    shown = [bodies.get(_notice_of(message), {}) for message in stage.direct("chie")]
+    return [(body["job"], body["seq"]) for body in shown if "seq" in body]
+
+
+def _told_at_once(stage: Stage, bodies: dict[str, Any], verdict: Verdict) -> list[tuple[str, int]]:
+    shown = stage.direct("bora")
+    if len(shown) > 1:
+        verdict.doubled.append(f"{len(shown)} messages after quiet hours")
+    news = [one for message in shown for one in bodies.get(_notice_of(message), {}).get("news", ())]
+    return [(one["job"], one["seq"]) for one in news if "seq" in one]
 
 
 def _judge_file(stage: Stage, verdict: Verdict) -> None:

@@ -75,6 +75,10 @@ class Address:
         return f"{'https' if self.tls else 'http'}://{self.host}:{port}"
 
 
+_ASIDE = {"upload": "slack upload", "files-pri": "slack download"}
+"""What goes beside Slack's API, by the beginning of its path; the rest are answers."""
+
+
 @dataclass(slots=True)
 class Wires:
     """One server with a port for each address behind it."""
@@ -166,12 +170,12 @@ class Wires:
         if name == "slack" and path.startswith("/api/"):
             return f"slack {path.removeprefix('/api/')}{self._which(body)}"
         if name == "slack":
-            return "slack upload" if path.startswith("/upload/") else "slack response_url"
+            return _ASIDE.get(path.split("/")[1], "slack response_url")
         return f"{name} {request.method} {'/'.join(_VARIES.sub('*', part) for part in path.split('/'))}"
 
     def _which(self, body: bytes) -> str:
         """The kind of the notice that a post carries."""
-        found = re.search(rb"switchyard_notice.*?id\W+([0-9a-f]{16})", body)
+        found = re.search(rb"switchyard_notice.*?id\W+([\w:]+)", body)
         return f" {self.conductor.kinds.get(found[1].decode(), 'message')}" if found else ""
 
     # Socket Mode
