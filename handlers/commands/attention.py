@@ -213,7 +213,7 @@ def read_quiet(words: Sequence[Word]) -> Quiet:
 def as_quiet(hours: Quiet | None, days: Collection[int]) -> Quiet:
     """Hours and whole days together. Raises UsageError where that is never, or always."""
     if hours is not None and hours.begins == hours.ends:
-        raise UsageError(f"These hours end when they begin: write two times. It goes: {QUIET}.")
+        raise UsageError("These hours end when they begin: give two different times, as in 22:00 and 07:00.")
     if len(days) == len(DAYS):
         raise UsageError(
             "Every day would be quiet, so nothing would ever be told: `/jobs mute all` does that for a while."

@@ -33,7 +33,7 @@ def scores(board: Scoreboard, title: str, common: str) -> Message:
         return blocks.say_text(f"{heading}: none. The service told no scores of its finished trainings.")
     said = "; ".join(_score(name, board) for name in board.names[:_MOST_NAMES])
     shown = [blocks.section(f"*{heading}*\n{_count(len(board.trainings), 'training')}: {said}.")]
-    shown += [_score_chart(names, board, common) for names in scales(board)]
+    shown += [_score_chart(names, board, title, common) for names in scales(board)]
     notes = [blocks.context([note]) for note in _score_notes(board)]
     return blocks.message(f"{heading}: {said}", [*shown, *notes, _score_table(board)])
 
@@ -46,10 +46,15 @@ def _score(name: str, board: Scoreboard) -> str:
     return f"{foreign(name, 60)} {course}{most}"
 
 
-def _score_chart(names: Sequence[str], board: Scoreboard, common: str) -> Block:
+def _score_chart(names: Sequence[str], board: Scoreboard, title: str, common: str) -> Block:
     series = {name: [one.scores[name] for one in board.trainings] for name in names}
     labels = [one.job.id for one in board.trainings]
-    return blocks.chart("line", f"Scores of {common}", labels, series, across=_OLDEST_FIRST, up="Score")
+    # The name alone where both do not fit: it may be a mere number, which says nothing by itself.
+    whole = f"Scores of {title} {common}"
+    fits = len(whole) <= blocks.MOST_CHART_TITLE
+    return blocks.chart(
+        "line", whole if fits else f"Scores of {common}", labels, series, across=_OLDEST_FIRST, up="Score"
+    )
 
 
 def _score_notes(board: Scoreboard) -> Iterator[str]:

@@ -38,6 +38,20 @@ def test_scores_are_said_drawn_and_listed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("title", "common", "heading"),
+    [
+        ("DeepOpinion Studio project", "1", "Scores of DeepOpinion Studio project 1"),
+        ("Sony Easy Predictive Analytics", "a-longer-name", "Scores of a-longer-name"),
+    ],
+)
+def test_a_picture_of_scores_says_whose_they_are(title: str, common: str, heading: str) -> None:
+    """The number of a project alone says nothing; where both are too long, the name goes first."""
+    jobs = [samples.scored(number, "own", f1=0.5) for number in (2, 1)]
+    [chart] = drawn(charts.scores(scoreboard(jobs, charts.MOST), title, common))
+    assert chart["title"] == heading
+
+
 def test_what_a_picture_of_scores_leaves_out_is_named() -> None:
     """Scores that some trainings lack, older trainings, and trainings without the common score."""
     jobs = [samples.scored(number, "own", **({"recall": 0.1} if number == 1 else {})) for number in range(25, 0, -1)]
