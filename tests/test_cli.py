@@ -47,6 +47,7 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": root, **environ}
 
 
+@pytest.mark.proof
 def test_a_database_of_an_earlier_version_is_a_sentence(tmp_path: Path) -> None:
     """The shell reads only, so it cannot bring a database up to date; it says who does."""
     db = connect(tmp_path / "switchyard.db")

@@ -190,7 +190,7 @@ class TestSound:
 class TestDamage:
     """Whatever is done to one row is found, with its number."""
 
-    @effort(40)
+    @effort(20)
     @given(seq=SEQS, column=st.sampled_from(COLUMNS[1:]), cell=CELLS)
     def test_a_changed_cell_is_found(self, damage: Any, sound: Path, seq: int, column: str, cell: object) -> None:
         """Every cell of every row, whatever it is changed to; the row before is found too where the hash went."""
