@@ -23,6 +23,7 @@ from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import (
+    BrokenError,
     ConfigurationError,
     CredentialsError,
     Effect,
@@ -267,6 +268,8 @@ class Sony(Defaults):
         except RejectedError as error:
             # Whatever the storage says, it is not about the key of the model.
             where = f"The storage behind {TITLE} did not take the upload"
+            if error.status >= 500:  # it may have taken it all the same, whatever its words
+                raise BrokenError(f"{where} (HTTP {error.status}).") from None
             raise RejectedError(
                 f"{where} (HTTP {error.status})." if error.status else str(error), status=error.status
             ) from None

@@ -171,6 +171,7 @@ class Report:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
+        self._commit = commit(ROOT) if os.environ.get(WRITE) else ""
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         stats = terminalreporter.stats
@@ -184,7 +185,7 @@ class Report:
             terminalreporter.write_line(line)
         if os.environ.get(WRITE) and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             skipped = len(stats.get("skipped", []))
-            write(ROOT, rows, heading(datetime.now(UTC), commit(ROOT), seconds, skipped))
+            write(ROOT, rows, heading(datetime.now(UTC), self._commit, seconds, skipped))
 
 
 def lines(rows: Sequence[Row]) -> list[str]:

@@ -314,6 +314,7 @@ async def test_no_link_is_remembered_that_must_not_be_followed(scene: Scene) -> 
         (Line(status=429), RateLimitedError, Effect.NONE),
         (Line(status=500), BrokenError, Effect.UNKNOWN),
         (Line(status=503, body=b"<html>"), BrokenError, Effect.UNKNOWN),
+        (Line(status=500, body={"error": {"message": "invalid_api_key"}}), BrokenError, Effect.UNKNOWN),
         (Line(status=302), UnreadableError, Effect.UNKNOWN),
         (Line(hangs_up=True), UnreachableError, Effect.UNKNOWN),
     ],
