@@ -193,8 +193,16 @@ class Lab:
         return await self._answer_to(who, self._press(message, label, who))
 
     async def _press(self, message: Message | Ephemeral, label: str, who: str) -> None:
+        if isinstance(message, Message) and label not in labels_of(message):
+            message = await self._with_the_button(message, label)
         outcome = await self.person(who).click(message, button(message, label))
         assert outcome.ok, outcome
+
+    async def _with_the_button(self, message: Message, label: str) -> Message:
+        """The message once an edit has brought the button: edits are paced, and come after what is posted."""
+        return await self.world.slack.wait_for_message(
+            message.channel, lambda one: one.ts == message.ts and label in labels_of(one), timeout=PATIENCE
+        )
 
     async def _answer_to(self, who: str, deed: Any) -> Ephemeral:
         seen = {one.id for one in self.world.slack.ephemerals(who)}
@@ -330,9 +338,14 @@ def deeds_of(message: Message) -> list[dict[str, Any]]:
 
 def button(message: Message | Ephemeral, label: str) -> str:
     """The action id of a button by what stands on it."""
-    labels = {element["text"]["text"]: element["action_id"] for element in buttons_of(message)}
+    labels = labels_of(message)
     assert label in labels, f"no button {label!r} in {sorted(labels)}"
-    return str(labels[label])
+    return labels[label]
+
+
+def labels_of(message: Message | Ephemeral) -> dict[str, str]:
+    """What stands on the buttons, and their action ids."""
+    return {element["text"]["text"]: element["action_id"] for element in buttons_of(message)}
 
 
 def with_button(message: Message, action: str, value: str) -> Message:

@@ -341,7 +341,7 @@ async def test_a_backup_keeps_the_log_and_a_restore_says_what_it_took_back(tmp_p
         await asyncio.to_thread(backup.back_up, settings, copy, may_replace=False, now=here.time.now)
         await here.type("/train deepopinion 1 reviews-2026")
         await here.reaches(JobState.DONE)
-        await anchors_in(here, 3)
+        await anchors_in(here, 2)
         await here.quiet()
         await here.stop()
         async with alone(settings.database_path):
