@@ -70,6 +70,8 @@ async def test_a_switch_is_offered_approved_by_another_person_and_applied(bot: L
     page = await open_page("ada", place=CHANNEL)
     await enter(page, "/train sony churn data=churn.csv")
     prompt = messages(page).filter(has_text="May the trained model go live?")
+    await expect(prompt).to_contain_text("Result file")  # the last edit that it gets by itself
+    await bot.quiet()
     await prompt.get_by_role("button", name="Approve").click()
     await page.get_by_role("dialog").get_by_role("button", name="Approve the switch").click()
     await expect(messages(page).filter(has_text="somebody else has to decide")).to_be_visible()
