@@ -740,6 +740,10 @@ class Providers(Protocol):
     def get(self, name: str) -> Provider:
         """UsageError for an unknown name, NotConfiguredError for one without credentials."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Every name, configured or not."""
+
     def configured(self) -> Mapping[str, Provider]: ...
 
     def missing(self) -> Mapping[str, str]:

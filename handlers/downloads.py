@@ -11,8 +11,9 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.shared_files import SharedFile
-from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from bot.errors import MessengerBusyError, MessengerError
 from handlers.addresses import is_slacks
+from handlers.asking import AGAIN_SOON, may_be_repeated
 from handlers.uploads import SCOPE_LACKS, Caller, Transport
 
 SIGN_IN = "sign_in_page"
@@ -20,7 +21,6 @@ SIGN_IN = "sign_in_page"
 DELETED = "file_deleted"
 NOT_FOUND = "file_not_found"
 _CHUNK = 1 << 20
-_AGAIN_SOON = 2.0
 _PAUSE = 30.0
 _KINDS = ("channels", "groups", "ims", "mpims")
 _LEADS_AWAY = frozenset({301, 302, 303, 307, 308, 401, 403})
@@ -38,13 +38,11 @@ class Downloads:
         async def look() -> Any:
             return await self._client.files_info(file=file_id)
 
-        try:
+        with may_be_repeated():
             reply = await self._call(("files.info", ""), look, refusals=frozenset({SCOPE_LACKS}))
-        except AmbiguousSendError as error:
-            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
         told = reply.get("file")
         if not isinstance(told, Mapping) or told.get("id") != file_id:
-            raise MessengerBusyError("Slack's answer could not be read.", retry_after=_AGAIN_SOON)
+            raise MessengerBusyError("Slack's answer could not be read.", retry_after=AGAIN_SOON)
         if told.get("mode") == "tombstone":
             raise MessengerError("The file was deleted.", code=DELETED)
         return _shared_file(file_id, told)
@@ -63,7 +61,7 @@ class Downloads:
                 await _pass_on(reply, take)
         except (*self._transport.not_sent, *self._transport.unclear):
             # What the client says of it may hold the address.
-            raise MessengerBusyError("The download from Slack broke off.", retry_after=_AGAIN_SOON) from None
+            raise MessengerBusyError("The download from Slack broke off.", retry_after=AGAIN_SOON) from None
 
     async def _session(self) -> Any:
         return await self._transport.session() if self._transport.session else self._client.session

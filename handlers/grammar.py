@@ -13,7 +13,7 @@ from bot.domain.arguments import Argument, Family, Kind, usage
 from bot.domain.job_exports import Form
 from bot.domain.jobs import ENDS, JobState
 from bot.domain.recurring import EVERY, Timetable, fill, parse_every
-from bot.domain.requests import Json, Run
+from bot.domain.requests import Actor, Json, Run, TrainRequest
 from bot.domain.text import find_unfit, in_one_line
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
@@ -55,6 +55,18 @@ class Wish:
     params: Mapping[str, Json] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     every: Timetable | None = None
+
+    def request(self, key: str, actor: Actor, channel: str) -> TrainRequest:
+        """As somebody asks for it in a conversation; `key` is that of the delivery."""
+        return TrainRequest(
+            request_key=key,
+            provider=self.provider,
+            model=self.model,
+            params=self.params,
+            data=self.data,
+            actor=actor,
+            channel=channel,
+        )
 
 
 def split(text: str) -> list[Word]:

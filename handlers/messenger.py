@@ -29,6 +29,7 @@ from bot.domain.people import Person
 from bot.domain.shared_files import SharedFile
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from handlers.asking import AGAIN_SOON, may_be_repeated
 from handlers.downloads import Downloads
 from handlers.ids import NOTICE
 from handlers.uploads import Transport, Uploads
@@ -61,7 +62,6 @@ SHUT = frozenset({"account_inactive", "token_revoked", "token_expired", "invalid
 """Slack's words for a bot that may do nothing until its operator has been there."""
 
 _OPERATOR_TAKES = 60.0
-_AGAIN_SOON = 2.0
 _LONGEST_PAUSE = 3600.0
 _PAGE = 200
 _CLOCKS_AGREE = timedelta(seconds=5)
@@ -158,11 +158,8 @@ class SlackMessenger:
         async def send(**shown: Any) -> Any:
             return await self._client.chat_update(channel=channel, ts=ts, **shown)
 
-        try:
+        with may_be_repeated():  # the same edit twice is the same message
             await self._shown(("chat.update", ""), send, render(content))
-        except AmbiguousSendError as error:
-            # The same edit twice is the same message.
-            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def find(self, channel: str, notice_id: str, *, since: datetime, thread_ts: str | None) -> str | None:
         ahead = self._ahead
@@ -204,12 +201,9 @@ class SlackMessenger:
             raise AmbiguousSendError(sentence, code=error.code) from None
 
     async def open_dm(self, user: str) -> str:
-        try:
+        with may_be_repeated():  # opening it once more opens nothing new
             response = await self._call(("conversations.open", ""), lambda: self._client.conversations_open(users=user))
             return _read(_read(response, "channel", dict), "id", str)
-        except AmbiguousSendError as error:
-            # Opening it once more opens nothing new.
-            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def answer(self, url: str, say: Say, shown: Sequence[Mapping[str, Any]] = ()) -> None:
         """Answered at least once: an answer whose fate is unclear is given again, which only its reader sees.
@@ -240,7 +234,7 @@ class SlackMessenger:
                 replace_original=False,
             )
         except failures:
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=AGAIN_SOON) from None
         if response.status_code == 429 or response.status_code >= 500:
             raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
         is_refused = response.status_code == HTTPStatus.OK and _says_no(response.body)
@@ -263,11 +257,8 @@ class SlackMessenger:
         return mark
 
     async def _publish(self, user: str, view: dict[str, Any]) -> None:
-        try:
+        with may_be_repeated():  # the same page twice is the same page
             await self._call(("views.publish", ""), lambda: self._client.views_publish(user_id=user, view=view))
-        except AmbiguousSendError as error:
-            # The same page twice is the same page.
-            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
     async def upload(self, name: str, file: Path, size: int) -> str:
         return await self._uploads.upload(name, file, size)
@@ -305,10 +296,11 @@ class SlackMessenger:
 
     async def person(self, user: str) -> Person:
         # Nobody waits for an operator here: without the scope there is no time zone.
-        told = await self._call(
-            ("users.info", ""), lambda: self._client.users_info(user=user), refusals=frozenset({"missing_scope"})
-        )
-        account = _read(told, "user", dict)
+        with may_be_repeated():
+            told = await self._call(
+                ("users.info", ""), lambda: self._client.users_info(user=user), refusals=frozenset({"missing_scope"})
+            )
+            account = _read(told, "user", dict)
         zone = account.get("tz")
         return Person(
             id=user,
@@ -328,20 +320,16 @@ class SlackMessenger:
         return known[0]
 
     async def _read_whether_public(self, channel: str) -> bool:
-        async def ask() -> dict[str, Any]:
-            # Nobody waits for an operator here either: what cannot be read counts as private.
-            info = partial(self._client.conversations_info, channel=channel)
-            return _read(await self._call(("conversations.info", ""), info, refusals=SHUT), "channel", dict)
-
-        place = await _again_if_lost(ask)
+        # Nobody waits for an operator here either: what cannot be read counts as private.
+        info = partial(self._client.conversations_info, channel=channel)
+        with may_be_repeated():
+            place = _read(await self._call(("conversations.info", ""), info, refusals=SHUT), "channel", dict)
         return place.get("is_channel") is True and place.get("is_private") is False
 
     async def permalink(self, channel: str, ts: str) -> str:
-        async def ask() -> str:
-            link = partial(self._client.chat_getPermalink, channel=channel, message_ts=ts)
+        link = partial(self._client.chat_getPermalink, channel=channel, message_ts=ts)
+        with may_be_repeated():
             return _read(await self._call(("chat.getPermalink", ""), link), "permalink", str)
-
-        return await _again_if_lost(ask)
 
     async def _shown(
         self,
@@ -384,7 +372,7 @@ class SlackMessenger:
         except SlackApiError as error:
             raise self._explain(error, bucket, refusals) from None
         except self._transport.not_sent:
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=_AGAIN_SOON) from None
+            raise MessengerBusyError("Slack cannot be reached.", retry_after=AGAIN_SOON) from None
         except self._transport.unclear:
             raise AmbiguousSendError("Slack's answer was lost.") from None
         except (AttributeError, ValueError, RecursionError):
@@ -410,14 +398,6 @@ class SlackMessenger:
         if code in SHUT - refusals:
             return _ShutOutError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
         return MessengerError(f"Slack refused: {code}.", code=code)
-
-
-async def _again_if_lost(ask: Callable[[], Awaitable[T]]) -> T:
-    """A question that changes nothing is put again where its answer was lost."""
-    try:
-        return await ask()
-    except AmbiguousSendError as error:
-        raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
 
 
 def _name(account: Mapping[str, Any]) -> str:

@@ -109,12 +109,31 @@ class View(_Payload):
         return {file.id: file.name or file.id for one in inputs for file in one.files or () if file.id}
 
 
-class ActionPayload(_Payload):
-    """A click on a button of a message or of the Home tab."""
+class _Interaction(_Payload):
+    """What somebody did with something that stands in Slack."""
 
     user: _Id
     team: _Team | None = None
     enterprise: _Id | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(team=(self.team.id if self.team else None) or self.user.team_id or "", user=self.user.id)
+
+    @property
+    def installed(self) -> str:
+        """The workspace in which the app is installed."""
+        return self.team.id if self.team else ""
+
+    @property
+    def origin(self) -> Origin:
+        organisation = self.enterprise.id if self.enterprise else self.team.enterprise_id if self.team else None
+        return Origin(team=self.installed, enterprise=organisation or "", home=self.user.team_id or "")
+
+
+class ActionPayload(_Interaction):
+    """A click on a button of a message or of the Home tab."""
+
     channel: _Id | None = None
     trigger_id: str = ""
     response_url: str = ""
@@ -129,14 +148,6 @@ class ActionPayload(_Payload):
     @property
     def pressed(self) -> _Pressed:
         return self.actions[0]
-
-    @property
-    def actor(self) -> Actor:
-        return _actor(self.user, self.team)
-
-    @property
-    def origin(self) -> Origin:
-        return _origin(self.user, self.team, self.enterprise)
 
 
 class Carried(_Payload):
@@ -163,24 +174,13 @@ class _Message(_Payload):
     files: list[_File] | None = None
 
 
-class MessagePayload(_Payload):
+class MessagePayload(_Interaction):
     """An entry of a message's menu that was chosen."""
 
-    user: _Id
-    team: _Team | None = None
-    enterprise: _Id | None = None
     channel: _Id | None = None
     trigger_id: str
     response_url: str = ""
     message: _Message = _Message()
-
-    @property
-    def actor(self) -> Actor:
-        return _actor(self.user, self.team)
-
-    @property
-    def origin(self) -> Origin:
-        return _origin(self.user, self.team, self.enterprise)
 
     @property
     def files(self) -> dict[str, str]:
@@ -189,36 +189,16 @@ class MessagePayload(_Payload):
         return {file.id: file.name or file.id for file in shown}
 
 
-class SubmissionPayload(_Payload):
+class SubmissionPayload(_Interaction):
     """A form that was sent."""
 
-    user: _Id
-    team: _Team | None = None
-    enterprise: _Id | None = None
     view: View
 
     @property
-    def actor(self) -> Actor:
-        return _actor(self.user, self.team)
-
-    @property
-    def origin(self) -> Origin:
+    def installed(self) -> str:
         """Sent from a shared conversation, a form says in its view where the app is installed, and else in `team`."""
-        return _origin(self.user, self.team, self.enterprise, installed=self.view.app_installed_team_id)
+        return self.view.app_installed_team_id or super().installed
 
     def value(self, block: str, action: str) -> str:
         """What was typed into an input; "" where nothing was."""
         return self.view.state.values.get(block, {}).get(action, _Input()).value or ""
-
-
-def _origin(user: _Id, team: _Team | None, enterprise: _Id | None, installed: str | None = None) -> Origin:
-    organisation = enterprise.id if enterprise else team.enterprise_id if team else None
-    return Origin(
-        team=installed or (team.id if team else ""),
-        enterprise=organisation or "",
-        home=user.team_id or "",
-    )
-
-
-def _actor(user: _Id, team: _Team | None) -> Actor:
-    return Actor(team=(team.id if team else None) or user.team_id or "", user=user.id)

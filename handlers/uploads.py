@@ -14,10 +14,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
 from handlers.addresses import is_slacks
+from handlers.asking import may_be_repeated
 
 SCOPE_LACKS = "missing_scope"
 TOO_LARGE = "file_upload_size_restricted"
-_AGAIN_SOON = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,8 @@ class Uploads:
         async def ask() -> Any:
             return await self._client.files_getUploadURLExternal(filename=name, length=size)
 
-        try:
+        with may_be_repeated():
             reply = await self._call(("files.getUploadURLExternal", ""), ask, refusals=frozenset({SCOPE_LACKS}))
-        except AmbiguousSendError as error:
-            raise MessengerBusyError(str(error), retry_after=_AGAIN_SOON) from None
         file_id, address = reply.get("file_id"), reply.get("upload_url")
         if (
             not isinstance(file_id, str)

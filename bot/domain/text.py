@@ -1,6 +1,7 @@
 """Words from outside, made safe to stand in a message: nobody is mentioned and no link is made by a model's name."""
 
 import re
+from datetime import datetime
 
 _SPACE = re.compile(r"\r\n|\s")
 _BREAKS = re.compile("\r\n|[\t\x0b\x0c\r\x1c-\x1f\x85]")
@@ -39,3 +40,8 @@ def cut(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most - 1]}…" if most > 0 else ""
+
+
+def when(at: datetime) -> str:
+    """A time in the reader's own zone."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"

@@ -18,7 +18,7 @@ from bot.domain.contents import Digest, Names, Told
 from bot.domain.jobs import Job, Transition
 from bot.domain.people import Person
 from bot.domain.requests import Json
-from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from bot.errors import MessengerBusyError, MessengerError
 from bot.ports import Deps
 from bot.usecases.cards import about
 from bot.usecases.moves import card_key, prompt_key
@@ -113,15 +113,7 @@ async def _may_be_told(deps: Deps, target: str, found: _Found) -> bool:
 
 async def _known(deps: Deps, user: str) -> tuple[Habits, Person]:
     habits = await deps.store.habits([user])
-    return habits.get(user, Habits(user=user)), await _person(deps, user)
-
-
-async def _person(deps: Deps, user: str) -> Person:
-    try:
-        return await person_called(deps, user)
-    except AmbiguousSendError as error:
-        # Asking is no sending: there is nothing to look up.
-        raise MessengerBusyError(str(error), retry_after=_SOON) from None
+    return habits.get(user, Habits(user=user)), await person_called(deps, user)
 
 
 async def _find(deps: Deps, body: Mapping[str, Json]) -> _Found | None:
@@ -208,7 +200,7 @@ async def digest(deps: Deps, notice: Notice) -> Digest | None:
 async def names_at(deps: Deps, job: Job, users: Iterable[str], at: datetime, *, passes: bool = False) -> Names:
     """Those of these people who are not to be called at that time, each with a name."""
     found = await deps.store.habits(list(users))
-    people = {user: await _person(deps, user) for user in found}
+    people = {user: await person_called(deps, user) for user in found}
     return {
         user: people[user].name or user
         for user, habits in found.items()

@@ -9,7 +9,7 @@ from bot.domain.changes import Say
 from bot.domain.explaining import say_days
 from bot.domain.policy import Quiet
 from bot.domain.requests import Actor
-from bot.domain.text import code
+from bot.domain.text import code, when
 from bot.errors import RefusedError
 from bot.ports import Deps
 
@@ -33,8 +33,11 @@ def say_about(about: About) -> str:
 
 
 def say_follow(wish: Follow) -> str:
-    who = "You are" if is_person(wish.target) else f"<#{wish.target}> is"
-    return f"{who} told {_say_wish(wish)}"
+    return f"{_who_is(wish)} told {_say_wish(wish)}"
+
+
+def _who_is(wish: Follow) -> str:
+    return "You are" if is_person(wish.target) else f"<#{wish.target}> is"
 
 
 def _say_wish(wish: Follow) -> str:
@@ -80,7 +83,7 @@ _SHOWN = "Only trainings in public channels are told of elsewhere."
 
 async def unfollow(deps: Deps, actor: Actor, target: str, about: About, topic: Topic | None) -> Say:
     """Take back what is named: all of a service where no model is, of every one where none is, of each topic."""
-    known = [one for one in await deps.store.follows(actor.team, target=target) if one.target == target]
+    known = await deps.store.follows(actor.team, target=target)
     meant = [one for one in known if _is_named(one.about, about) and topic in (None, one.topic)]
     if not meant:
         raise RefusedError("Nothing like that is followed here. `/jobs follow` lists what is.")
@@ -97,8 +100,7 @@ async def _take_back(deps: Deps, meant: Sequence[Follow]) -> Say:
     await deps.store.unfollow([one.id for one in meant])
     await deps.store.draw_homes(deps.now())
     deps.nudge("deliver")
-    who = "You are" if is_person(meant[0].target) else f"<#{meant[0].target}> is"
-    return Say(text=f"{who} no longer told {'; '.join(_say_wish(one) for one in meant)}.")
+    return Say(text=f"{_who_is(meant[0])} no longer told {'; '.join(_say_wish(one) for one in meant)}.")
 
 
 async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
@@ -137,8 +139,7 @@ async def mute(
     if len(others) >= MOST_MUTES:
         raise RefusedError(f"{MOST_MUTES} mutes are the most that can hold at once, so nothing was added.")
     await _keep(deps, replace(habits, mutes=(*others, added)))
-    until = f"<!date^{int(added.until.timestamp())}^{{date_short_pretty}} {{time}}|{added.until:%Y-%m-%d %H:%M} UTC>"
-    return Say(text=f"Until {until} you are not called about {say_muted(added)}: {_BY_NAME}")
+    return Say(text=f"Until {when(added.until)} you are not called about {say_muted(added)}: {_BY_NAME}")
 
 
 _BY_NAME = "ends and questions give your name instead of a mention, and nothing of it comes in your direct message."
@@ -177,8 +178,8 @@ async def keep_quiet(deps: Deps, actor: Actor, quiet: Quiet | None) -> Say:
     if quiet is None:
         return Say(text=_OFF if former.quiet else "You have no quiet hours, so nothing was changed.")
     person = await deps.store.person(actor.user)
-    when = say_quiet(quiet, person.zone if person else "")
-    return Say(text=f"Quiet hours: {when}. What comes in them is told afterwards, in one message.")
+    hours = say_quiet(quiet, person.zone if person else "")
+    return Say(text=f"Quiet hours: {hours}. What comes in them is told afterwards, in one message.")
 
 
 _OFF = "You have no quiet hours any more. What they held, if anything, comes now in one message."

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.people import Person, is_zone
-from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
+from bot.errors import MessengerBusyError, MessengerError
 from bot.ports import Deps
 
 GOOD_FOR = timedelta(hours=24)
@@ -21,7 +21,7 @@ async def person_called(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) 
         return known
     try:
         told = await deps.messenger.person(user)
-    except (MessengerBusyError, AmbiguousSendError):
+    except MessengerBusyError:
         if known is None:
             raise
         return known

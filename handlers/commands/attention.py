@@ -94,8 +94,8 @@ VERBS: Mapping[str, Callable[[Deps, CommandPayload, Sequence[Word]], Awaitable[S
 }
 
 
-def _names(deps: Deps) -> list[str]:
-    return [*deps.providers.configured(), *deps.providers.missing()]
+def _names(deps: Deps) -> Sequence[str]:
+    return deps.providers.names
 
 
 def is_channel(place: str) -> bool:

@@ -81,6 +81,5 @@ def _check_length(query: str) -> None:
 
 def _wanted(deps: Deps, words: Sequence[Word], actor: Actor, place: str) -> JobFilter:
     """Of the trainings of this workspace: those of another one of the organisation have no story here either."""
-    names = [*deps.providers.configured(), *deps.providers.missing()]
-    wanted = parse_history(words, providers=names, place=place, user=actor.user, now=deps.now())
+    wanted = parse_history(words, providers=deps.providers.names, place=place, user=actor.user, now=deps.now())
     return replace(wanted, team=actor.team)

@@ -60,15 +60,7 @@ def _help(deps: Deps, words: Sequence[Word]) -> Message:
 async def _request(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
     provider = deps.providers.get(shown(words[0].whole()))
     wish = parse_train(provider, words[1:])
-    request = TrainRequest(
-        request_key=payload.trigger_id,
-        provider=wish.provider,
-        model=wish.model,
-        params=wish.params,
-        data=wish.data,
-        actor=payload.actor,
-        channel=payload.channel_id,
-    )
+    request = wish.request(payload.trigger_id, payload.actor, payload.channel_id)
     if wish.every is not None:
         return await _plan(deps, request, wish.every, words[1:], url=payload.response_url)
     answered = await request_training(deps, request, url=payload.response_url)

@@ -1,12 +1,11 @@
 """The form of what somebody is told: opened from the Home tab and from `/jobs follow`, and saved as the commands do."""
 
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.attention import About, Topic
@@ -16,17 +15,14 @@ from bot.domain.requests import Actor
 from bot.errors import RefusedError, UsageError
 from bot.ports import Deps
 from bot.usecases import following
-from bot.usecases.home import answer_at_home
-from bot.usecases.moves import tell_person
 from handlers.commands.attention import MUTE as MUTE_USAGE
 from handlers.commands.attention import as_quiet, is_channel, read_muted, read_pattern, read_quiet
+from handlers.forms.opening import answer_where_opened, or_else
 from handlers.grammar import duration, split
-from handlers.messenger import code_of
 from handlers.payloads import ActionPayload, FormState, SubmissionPayload
 from handlers.views import wishes_form as form
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 _LATE = "Slack did not open the form in time. Please press once more."
 
@@ -43,24 +39,9 @@ async def open_wishes(deps: Deps, client: AsyncWebClient, payload: ActionPayload
 
 
 async def _open(deps: Deps, client: AsyncWebClient, payload: ActionPayload, view: Mapping[str, object]) -> None:
-    is_open = False
-    try:
+    late = partial(answer_where_opened, deps, payload.actor, payload.response_url, Say(text=_LATE))
+    async with or_else(late):
         await client.views_open(trigger_id=payload.trigger_id, view=dict(view))
-        is_open = True
-    except SlackApiError as error:
-        log.warning("the form did not open: %s", code_of(error))
-    finally:
-        if not is_open:
-            await _tell(deps, payload.actor, payload.response_url, Say(text=_LATE))
-
-
-async def _tell(deps: Deps, actor: Actor, url: str, said: Say) -> None:
-    """Where the form was opened: beside the message, or on the Home tab."""
-    if not url:
-        await answer_at_home(deps, actor, said)
-        return
-    await deps.store.tell([tell_person(deps, url, {"text": said.text})])
-    deps.nudge("deliver")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +64,7 @@ async def submit_wishes(deps: Deps, payload: SubmissionPayload) -> Mapping[str, 
     typed = _read(deps, payload.view.texts, faults)
     said = [] if faults else [one.text async for one in _keep(deps, payload.actor, typed, state.channel, faults)]
     if not faults:
-        await _tell(deps, payload.actor, state.url, Say(text="\n".join(said) or "Nothing was changed."))
+        await answer_where_opened(deps, payload.actor, state.url, Say(text="\n".join(said) or "Nothing was changed."))
     return faults
 
 
@@ -117,7 +98,7 @@ def _read_follow(texts: Mapping[str, str]) -> About | None:
 
 def _read_mute(deps: Deps, texts: Mapping[str, str]) -> tuple[str, About] | None:
     words = split(texts.get(form.MUTE, ""))
-    return read_muted(words, [*deps.providers.configured(), *deps.providers.missing()], MUTE_USAGE) if words else None
+    return read_muted(words, deps.providers.names, MUTE_USAGE) if words else None
 
 
 def _read_quiet(texts: Mapping[str, str]) -> Quiet | None:

@@ -4,10 +4,9 @@
 that starts in a handler, in a task that the app holds, so that the ack does not wait for it.
 """
 
-import logging
 import unicodedata
+from functools import partial
 
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.approvals import Answer, Outcome
@@ -17,13 +16,11 @@ from bot.usecases.decide import decide, may_answer, wants_reason
 from bot.usecases.home import answer_at_home
 from bot.usecases.moves import tell_person
 from handlers.actions import click_on, press
+from handlers.forms.opening import or_else
 from handlers.ids import Action, action_of
-from handlers.messenger import code_of
 from handlers.payloads import ActionPayload, Carried, SubmissionPayload
 from handlers.views.blocks import Message
 from handlers.views.forms import MOST_REASON, REASON, reason_form
-
-log = logging.getLogger(__name__)
 
 _LATE = "Slack did not open the form in time. Please press once more"
 VERBS = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
@@ -53,16 +50,8 @@ async def _open(
 ) -> None:
     carried = Carried(value=payload.pressed.value, url=payload.response_url, answer=answer)
     view = reason_form(carried.model_dump_json(), VERBS[answer], is_optional=is_optional)
-    is_open = False
-    try:
+    async with or_else(partial(_offer_the_button_again, deps, payload, answer)):
         await client.views_open(trigger_id=payload.trigger_id, view=view)
-        is_open = True
-    except SlackApiError as error:
-        log.warning("the form did not open: %s", code_of(error))
-    finally:
-        # Whatever else it was, the connection or Slack's answer, is logged by who holds the task.
-        if not is_open:
-            await _offer_the_button_again(deps, payload, answer)
 
 
 async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: Answer) -> None:

@@ -8,6 +8,7 @@ meanwhile (https://docs.slack.dev/surfaces/modals).
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,13 +21,14 @@ from bot.ports import Asked, Deps, Provider
 from bot.usecases.choices import Offers, again, read_offers
 from bot.usecases.decide import UNKNOWN_PROMPT
 from bot.usecases.home import answer_at_home
-from bot.usecases.moves import body_of, tell_person
+from bot.usecases.moves import tell_person
 from bot.usecases.plan import plan_recurring
 from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
 from handlers.forms.attention import open_wishes
 from handlers.forms.files import file_of, offered, remembered, with_only_file
+from handlers.forms.opening import answer_where_opened, or_else
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
 from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
@@ -145,15 +147,9 @@ def start_opening(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
 async def _open(deps: Deps, client: AsyncWebClient, opening: Opening) -> None:
     view = _waiting(deps, opening.state, opening.draft, says=opening.says)
     opened: View | None = None
-    try:
+    async with or_else(partial(_offer_the_button_again, deps, opening)):
         reply = await client.views_open(trigger_id=opening.trigger_id, view=view)
         opened = View.model_validate(reply["view"])
-    except SlackApiError as error:
-        log.warning("the form did not open: %s", code_of(error))
-    finally:
-        # Whatever else it was, the connection or Slack's answer, is logged by who holds the task.
-        if opened is None:
-            await _offer_the_button_again(deps, opening)
     if opened is not None:
         await _fill(deps, client, opened, opening.state, opening.draft, says=opening.says)
 
@@ -296,7 +292,7 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
         request, every = _request(provider, draft, payload, state)
         if every is not None:
             said = await plan_recurring(deps, request, every, url=state.url)
-            await _answer(deps, payload.actor, state.url, said, request.request_key)
+            await answer_where_opened(deps, payload.actor, state.url, said, key=f"form:{request.request_key}")
             return {}
         answered = await request_training(deps, request, url=state.url)
     except (UsageError, DataError) as error:
@@ -308,7 +304,7 @@ async def submit_training(deps: Deps, payload: SubmissionPayload) -> Mapping[str
         return {_block(payload, provider, provider.arguments.model): said.text}
     # A form has no place for the button that starts another training like one that lives: the conversation has.
     if state.url or said.buttons:
-        await _answer(deps, payload.actor, state.url, said, request.request_key)
+        await answer_where_opened(deps, payload.actor, state.url, said, key=f"form:{request.request_key}")
     return {}
 
 
@@ -317,16 +313,7 @@ def _request(
 ) -> tuple[TrainRequest, Timetable | None]:
     wish = parse_train(provider, words_of(provider, draft))
     typed = [draft.provider, {name: text for name, text in draft.texts.items() if text}]
-    request = TrainRequest(
-        request_key=f"{payload.view.id}:{digest(typed)}",
-        provider=wish.provider,
-        model=wish.model,
-        params=wish.params,
-        data=wish.data,
-        actor=payload.actor,
-        channel=state.channel,
-    )
-    return request, wish.every
+    return wish.request(f"{payload.view.id}:{digest(typed)}", payload.actor, state.channel), wish.every
 
 
 def _culprit(provider: Provider, draft: Draft, error: Exception) -> str:
@@ -345,15 +332,6 @@ def _block(payload: SubmissionPayload, provider: Provider, name: str) -> str:
     block, typed = block_of(provider.name, name), payload.view.texts
     used = [one for one in besides(block) if typed.get(one)]
     return next(iter(used), block if block in typed else PROVIDER)
-
-
-async def _answer(deps: Deps, actor: Actor, url: str, said: Say, key: str) -> None:
-    """Answer in the conversation, or on the Home tab: a form that closes says nothing itself."""
-    if not url:
-        await answer_at_home(deps, actor, said)
-        return
-    await deps.store.tell([tell_person(deps, url, body_of(said), key=f"form:{key}")])
-    deps.nudge("deliver")
 
 
 FORM_PRESSES: Mapping[Action, Callable[[Deps, AsyncWebClient, ActionPayload], Awaitable[Say]]] = {

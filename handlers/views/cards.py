@@ -8,13 +8,13 @@ from bot.domain.contents import Card, Content, Digest, Line, Note, Question, Rem
 from bot.domain.forecast import Forecast
 from bot.domain.history import say_duration
 from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, RemoteStatus
-from bot.domain.text import code
+from bot.domain.text import code, when
 from handlers.ids import Action
 from handlers.marks import clipped, foreign
 from handlers.views import attention, blocks, recurring
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import question, reminder
-from handlers.views.words import PHRASES, moved, named, person, sign, verbatim, when
+from handlers.views.words import PHRASES, moved, named, person, sign, verbatim
 
 _CELLS = 20
 _SPEAKS_IN = AT_SERVICE | {JobState.OFFERED, JobState.DONE}

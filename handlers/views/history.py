@@ -11,13 +11,13 @@ from bot.domain.charts import final_scores_of
 from bot.domain.history import Span, Story, say_duration, spans
 from bot.domain.job_exports import Form
 from bot.domain.jobs import Job
-from bot.domain.text import code
+from bot.domain.text import code, when
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import HEADINGS, by_vote, outcome
-from handlers.views.words import PHRASES, moved, named, person, sign, typed, verbatim, when
+from handlers.views.words import PHRASES, moved, named, person, sign, typed, verbatim
 
 PAGE = 10
 MOST_ALIVE = 40

@@ -12,6 +12,7 @@ from itertools import takewhile
 from bot.domain.approvals import Answer, named_group
 from bot.domain.contents import Entry, HomePage, Waiting
 from bot.domain.jobs import Job
+from bot.domain.text import when
 from handlers.ids import Action, action_id
 from handlers.views import blocks, wishes
 from handlers.views.blocks import Block
@@ -19,7 +20,6 @@ from handlers.views.cards import card_button
 from handlers.views.history import job_line
 from handlers.views.prompts import question
 from handlers.views.recurring import entry
-from handlers.views.words import when
 
 MOST_VIEW_BLOCKS = 100
 MOST_BYTES = 200_000

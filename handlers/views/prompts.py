@@ -17,12 +17,12 @@ from bot.domain.changes import Button
 from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
-from bot.domain.text import code
+from bot.domain.text import code, when
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import NOBODY, called_one, named, person, when
+from handlers.views.words import NOBODY, called_one, named, person
 
 HEADINGS: Mapping[Subject, str] = {
     Subject.START: "May this training start?",

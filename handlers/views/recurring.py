@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from bot.domain.recurring import Schedule
-from bot.domain.text import code, cut
+from bot.domain.text import code, cut, when
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import person, verbatim, when
+from handlers.views.words import person, verbatim
 
 MOST = 20
 """In one message, so that each has a line and a button within Slack's limits."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bot.domain.attention import Mute, Wishes
+from bot.domain.text import when
 from bot.usecases.following import say_follow, say_muted, say_quiet
 from handlers.ids import Action, action_id
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import when
 
 MOST_SHOWN = 12
 

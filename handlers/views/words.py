@@ -1,7 +1,6 @@
 """The words for states, one meaning each: accepted, trained, approved, applied and live are never mixed up."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from types import MappingProxyType
 
 from bot.domain.approvals import WITHDRAWN
@@ -86,11 +85,6 @@ def moved(move: Transition, most: int = 800) -> str:
 
 def _as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', '…')) else '.'}"
-
-
-def when(at: datetime) -> str:
-    """A time in the reader's own zone."""
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
 def typed(query: str) -> str:
