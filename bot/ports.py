@@ -24,6 +24,7 @@ from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor, Json, Payload, Plan, SourceFile, TrainRequest
 from bot.domain.shared_files import SharedFile
 from bot.errors import ProviderError
+from bot.sentences import Text
 
 
 class Gate(StrEnum):
@@ -82,7 +83,7 @@ class Serving:
     """
 
     is_new: bool
-    parts: tuple[tuple[str, str, str], ...] = ()
+    parts: tuple[tuple[Text, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class Found:
     """
 
     remote_id: str | None = None
-    word: str = ""
+    word: Text = ""
     settle_after: float | None = None
 
 

@@ -7,6 +7,7 @@ Only what stands in angle brackets means something to Slack, and `&`, `<`, `>` a
 import re
 
 from bot.domain.text import cut, in_one_line, readable
+from bot.sentences import speak
 
 _OURS = re.compile(
     r"<(?:@[UW][A-Z0-9]+|#[CG][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!date\^[0-9]+\^(?:\{\w+\}| )+\|[0-9: -]+ UTC)>",
@@ -27,18 +28,18 @@ def foreign(text: str, most: int = 300) -> str:
 
     A text that is escaped already stays as it is.
     """
-    line = cut(in_one_line(text), most)
+    line = cut(in_one_line(speak(text)), most)
     return _escaped_once(line.replace("`", "'") if line.count("`") % 2 else line)
 
 
 def literal(text: str) -> str:
     """A sentence that quotes what somebody typed, and in which nothing is meant to mention anybody."""
-    return _escaped_once(readable(text))
+    return _escaped_once(readable(speak(text)))
 
 
 def tamed(text: str) -> str:
     """The last gate of every text that goes out: marks that are not ours mean nothing, and every sign can be seen."""
-    text = readable(text)
+    text = readable(speak(text))
     parts: list[str] = []
     end = 0
     for mark in _OURS.finditer(text):
@@ -49,6 +50,7 @@ def tamed(text: str) -> str:
 
 def clipped(text: str, most: int) -> str:
     """At most so many characters, with a sign where something is missing; no mark is cut in two or left open."""
+    text = speak(text)
     if len(text) <= most:
         return text
     kept = _HALF_A_MARK.sub("", text[: most - 2])

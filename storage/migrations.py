@@ -124,6 +124,12 @@ def m013_schedules(db: Database) -> None:
     db.execute("CREATE INDEX schedules_due ON schedules (act_at) WHERE act_at IS NOT NULL")
 
 
+@migrations()
+def m014_reasons_in_other_languages(db: Database) -> None:
+    """What the reason of a move is made of, as JSON, where it can be said in another language."""
+    db.execute("ALTER TABLE transitions ADD COLUMN said TEXT")
+
+
 _FIRST_TABLES = (
     """CREATE TABLE jobs (
         id TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, previous TEXT,

@@ -21,6 +21,7 @@ from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
 from bot.ports import Asked, Click, Identity, Inquiry, Undelivered, Visit
+from bot.sentences import Sentence, pack, unpack
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -199,6 +200,7 @@ def transition_row(transition: Transition) -> dict[str, Any]:
         "team": transition.actor.team,
         "user": transition.actor.user,
         "reason": transition.reason,
+        "said": json.dumps(pack(transition.reason)) if isinstance(transition.reason, Sentence) else None,
     }
 
 
@@ -212,7 +214,7 @@ def to_transition(row: Row) -> Transition:
             new=JobState(row["new"]),
             event=Event(row["event"]) if row["event"] else None,
             actor=Actor(team=row["team"], user=row["user"]),
-            reason=row["reason"],
+            reason=unpack(json.loads(row["said"])) if row["said"] else row["reason"],
         )
 
 

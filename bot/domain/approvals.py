@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.domain.policy import APPROVERS, EVERYBODY, REQUESTER, WORDS, Rule, groups_in
 from bot.domain.requests import Actor
+from bot.sentences import Text
 
 
 class Subject(StrEnum):
@@ -66,7 +67,7 @@ class Vote:
     actor: Actor
     at: datetime
     seat: str
-    reason: str = ""
+    reason: Text = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +89,12 @@ class Prompt:
     outcome: Outcome = Outcome.OPEN
     answer: Answer | None = None
     actor: Actor | None = None
-    reason: str = ""
+    reason: Text = ""
     closed_at: datetime | None = None
     version: int = 1
     votes: tuple[Vote, ...] = ()
     asker: Actor | None = None
-    evidence: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[tuple[Text, Text], ...] = ()
     reminders: int = 0
     remind_at: datetime | None = None
     escalated_at: datetime | None = None

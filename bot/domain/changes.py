@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.domain.approvals import Prompt
 from bot.domain.jobs import Job, Transition
 from bot.domain.requests import Json
+from bot.sentences import Text
 
 
 class NoticeKind(StrEnum):
@@ -63,7 +64,7 @@ OVERTAKEN = "overtaken"
 class Button:
     """A button in an answer. `action` is what it does, `value` what it is about."""
 
-    label: str
+    label: Text
     action: str
     value: str
     is_primary: bool = False
@@ -73,7 +74,7 @@ class Button:
 class Say:
     """An answer that only the person who asked sees."""
 
-    text: str
+    text: Text
     buttons: tuple[Button, ...] = ()
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.errors import IllegalMoveError
+from bot.sentences import Text
 
 
 class Phase(StrEnum):
@@ -141,10 +142,10 @@ class RemoteStatus:
     phase: Phase | None
     word: str
     is_known: bool = True
-    detail: str = ""
+    detail: Text = ""
     progress: float | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[tuple[Text, str], ...] = ()
     result: Mapping[str, Json] = field(default_factory=dict)
     is_live: bool | None = None
 
@@ -161,7 +162,7 @@ class Look:
     at: datetime | None = None
     looks: int = 0
     failures: int = 0
-    error: str = ""
+    error: Text = ""
     status: RemoteStatus | None = None
     told: tuple[str, ...] = ()
     lost: int = 0
@@ -216,7 +217,7 @@ class Transition:
     new: JobState
     event: Event | None
     actor: Actor
-    reason: str = ""
+    reason: Text = ""
 
 
 def advance(job: Job, event: Event, *, at: datetime, actor: Actor, reason: str = "") -> tuple[Job, Transition]:

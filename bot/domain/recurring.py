@@ -10,6 +10,7 @@ from bot.domain.arguments import Argument, Arguments, Kind
 from bot.domain.people import zone_called
 from bot.domain.requests import SWITCHYARD, Actor, Run, TrainRequest, digest
 from bot.errors import UsageError
+from bot.sentences import Text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -156,7 +157,7 @@ class Schedule:
     next_at: datetime | None = None
     runs: int = 0
     last_job: str = ""
-    why: str = ""
+    why: Text = ""
     ended_by: Actor = SWITCHYARD
     version: int = 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bot.domain.balances import Balance
+from bot.sentences import Text
 
 Json: TypeAlias = Any
 """A value that JSON can hold. Mappings of it keep the order in which they were written."""
@@ -90,8 +91,8 @@ class Payload:
     size: int
     rows: int
     columns: int | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Text] = field(default_factory=dict)
+    warnings: tuple[Text, ...] = ()
     balances: tuple[Balance, ...] = ()
 
 
@@ -105,7 +106,7 @@ class Plan:
     provider: str
     model: str
     body: Mapping[str, Json]
-    summary: tuple[tuple[str, str], ...] = ()
+    summary: tuple[tuple[Text, Text], ...] = ()
     payload: Payload | None = None
 
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
+from bot.sentences import unpack
 from bot.usecases.attention import Fate, digest, fate_of, names_at, news
 from bot.usecases.cards import about, card
 from bot.usecases.export import give_up_export, share_export
@@ -154,8 +155,8 @@ async def _share_now(deps: Deps, notice: Notice, job: Job, channel: str, thread:
 
 
 async def _answer(deps: Deps, notice: Notice) -> None:
-    buttons = tuple(Button(**button) for button in notice.body.get("buttons", ()))
-    say = Say(text=notice.body["text"], buttons=buttons)
+    buttons = tuple(Button(**{**one, "label": unpack(one["label"])}) for one in notice.body.get("buttons", ()))
+    say = Say(text=unpack(notice.body["text"]), buttons=buttons)
     await deps.messenger.answer(notice.body["url"], say, notice.body.get("blocks", ()))
     await deps.store.sent(notice, ts="", channel="")
 
@@ -267,7 +268,7 @@ async def _content(deps: Deps, notice: Notice, job: Job | None) -> Content | Non
     if notice.kind is NoticeKind.DIGEST:
         return await digest(deps, notice)
     if job is None or "text" in notice.body:
-        return Note(text=notice.body["text"])
+        return Note(text=unpack(notice.body["text"]))
     if notice.kind is NoticeKind.CARD:
         return await card(deps, job)
     if notice.kind is NoticeKind.PROMPT:

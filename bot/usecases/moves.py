@@ -9,6 +9,7 @@ from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Event, Job, JobState, Look, Transition, advance
 from bot.domain.requests import SWITCHYARD, Actor, Json
 from bot.ports import DUE_IN, Deps
+from bot.sentences import pack
 
 _HAS_WORK = frozenset().union(*DUE_IN.values())
 _ASKED_IN: Mapping[Subject, frozenset[JobState]] = {
@@ -100,7 +101,7 @@ def redraw(deps: Deps, job_id: str, target: str, *, key: str = "") -> Notice:
 
 def tell_line(deps: Deps, job: Job, key: str, text: str) -> Notice:
     """A line in the card's thread that is no move; told once per `key`."""
-    return _notice(deps, NoticeKind.LINE, key=f"{job.id}:{key}", job_id=job.id, body={"text": text})
+    return _notice(deps, NoticeKind.LINE, key=f"{job.id}:{key}", job_id=job.id, body={"text": pack(text)})
 
 
 def amend(deps: Deps, *writes: Prompt, opens: Sequence[Prompt] = (), notices: Sequence[Notice] = ()) -> Amendment:
@@ -123,7 +124,7 @@ def post_card(deps: Deps, job: Job) -> Notice:
 
 def tell_channel(deps: Deps, channel: str, text: str, *, key: str, **about: Json) -> Notice:
     """A line in a channel that belongs to no job; told once per `key`. `about` tells when it is overtaken."""
-    return _notice(deps, NoticeKind.HEALTH, key=key, channel=channel, lane=channel, body={"text": text, **about})
+    return _notice(deps, NoticeKind.HEALTH, key=key, channel=channel, lane=channel, body={"text": pack(text), **about})
 
 
 def tell_person(deps: Deps, url: str, body: dict[str, Json], *, key: str = "") -> Notice:
@@ -134,10 +135,10 @@ def tell_person(deps: Deps, url: str, body: dict[str, Json], *, key: str = "") -
 def body_of(said: Say) -> dict[str, Json]:
     """An answer as a notice carries it."""
     buttons: list[Mapping[str, Json]] = [
-        {"label": one.label, "action": one.action, "value": one.value, "is_primary": one.is_primary}
+        {"label": pack(one.label), "action": one.action, "value": one.value, "is_primary": one.is_primary}
         for one in said.buttons
     ]
-    return {"text": said.text, "buttons": buttons}
+    return {"text": pack(said.text), "buttons": buttons}
 
 
 def first_change(deps: Deps, job: Job, *, actor: Actor, reason: str = "") -> Change:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Attachment
 from bot.domain.text import cut, in_one_line, readable
+from bot.sentences import speak
 from handlers.marks import clipped, foreign, is_person, tamed
 
 Block = dict[str, Any]
@@ -71,7 +72,7 @@ def section(text: str) -> Block:
 def lines(texts: Iterable[str]) -> list[Block]:
     """Lines below each other, in as few paragraphs as hold them."""
     paragraphs: list[str] = []
-    for text in texts:
+    for text in map(speak, texts):
         if paragraphs and len(paragraphs[-1]) + len(text) < MOST_TEXT:
             paragraphs[-1] += f"\n{text}"
         else:
@@ -115,7 +116,7 @@ def table(
 
 def cell(text: str, most: int = 80) -> Block:
     """A cell of a table, in which nothing is a mark."""
-    return {"type": "raw_text", "text": cut(in_one_line(text), most) or "–"}
+    return {"type": "raw_text", "text": cut(in_one_line(speak(text)), most) or "–"}
 
 
 def marked_cell(*elements: Block) -> Block:
@@ -137,7 +138,7 @@ def sign(name: str) -> Block:
 
 def run(text: str) -> Block:
     """Words of rich text, in which nothing is a mark."""
-    return {"type": "text", "text": readable(text)}
+    return {"type": "text", "text": readable(speak(text))}
 
 
 def time_cell(at: datetime) -> Block:
@@ -172,10 +173,14 @@ def chart(
         }
         for name, values in zip(names, series.values(), strict=False)
     ]
-    axes = {"categories": categories, "x_label": cut(across, MOST_CHART_TITLE), "y_label": cut(up, MOST_CHART_TITLE)}
+    axes = {
+        "categories": categories,
+        "x_label": cut(speak(across), MOST_CHART_TITLE),
+        "y_label": cut(speak(up), MOST_CHART_TITLE),
+    }
     return {
         "type": "data_visualization",
-        "title": cut(in_one_line(title), MOST_CHART_TITLE),
+        "title": cut(in_one_line(speak(title)), MOST_CHART_TITLE),
         "chart": {"type": kind, "series": drawn, "axis_config": axes},
     }
 
@@ -184,7 +189,7 @@ def distinct(names: Sequence[str]) -> list[str]:
     """Names as they fit below a chart; those that are the same by then are counted."""
     found: dict[str, None] = {}
     for name in names:
-        found[_free(cut(in_one_line(name), MOST_CHART_LABEL) or "–", found)] = None
+        found[_free(cut(in_one_line(speak(name)), MOST_CHART_LABEL) or "–", found)] = None
     return list(found)
 
 
@@ -214,7 +219,7 @@ def confirmation(title: str, text: str, yes: str) -> Block:
 
 def plain_text(text: str, most: int) -> Block:
     """A text in which nothing is a mark."""
-    return {"type": "plain_text", "text": cut(readable(text), most) or "…"}
+    return {"type": "plain_text", "text": cut(readable(speak(text)), most) or "…"}
 
 
 def say(answer: Say) -> Message:

@@ -478,7 +478,7 @@ class TestDamage:
         await execute(store, "UPDATE prompts SET prompt = '{}'")
         await execute(store, "UPDATE requests SET request = 'x'")
         await execute(store, "INSERT INTO health VALUES ('sony', '7')")
-        await execute(store, "INSERT INTO transitions VALUES ('j1', 2, 0, NULL, 'nowhere', NULL, '', '', '')")
+        await execute(store, "INSERT INTO transitions VALUES ('j1', 2, 0, NULL, 'nowhere', NULL, '', '', '', NULL)")
         readings: list[tuple[str, Callable[[], Awaitable[object]]]] = [
             ("Prompt p1", lambda: store.prompt("p1")),
             ("Prompt p1", lambda: store.prompts("j1")),
