@@ -300,8 +300,7 @@ class TestHistory:
             ("DELETE FROM transitions WHERE seq = 2", "holds move 3 of training j1 where row 3 tells of move 2"),
             ("DELETE FROM transitions WHERE seq = 6", "lacks move 6 of training j1"),
             (
-                "INSERT INTO transitions SELECT job_id, 99, at, old, new, '', '', '', '', NULL FROM transitions"
-                " LIMIT 1",
+                "INSERT INTO transitions SELECT job_id, 99, 0, old, new, '', '', '', '', NULL FROM transitions LIMIT 1",
                 "holds move 99 of training j1, of which no row tells",
             ),
             ("""UPDATE prompts SET prompt = json_set(prompt, '$.actor.user', 'U0X') WHERE id = 'p1'""", "question p1"),
