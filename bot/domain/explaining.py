@@ -25,6 +25,7 @@ from bot.domain.policy import (
 )
 from bot.domain.requests import Actor
 from bot.domain.text import code
+from bot.sentences import _, joined, ngettext
 
 _ACTS: Mapping[Act, str] = {
     Act.START: "a start",
@@ -39,7 +40,8 @@ _REASONS: Mapping[Reasons, str] = {
     Reasons.APPROVE: "An approval needs a reason.",
     Reasons.ALWAYS: "An approval and a rejection need a reason.",
 }
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
+_DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 _MARKUP = re.compile(r"<(?:@|!subteam\^|#)(\w+)>")
 
 
@@ -99,11 +101,13 @@ def in_plain_text(sentence: str) -> str:
 
 def say_span(span: timedelta) -> str:
     """A time in the largest unit that it is a whole number of: 7 days, 36 hours, 90 minutes."""
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if span >= unit and not span % unit:
-            count = span // unit
-            return f"{count} {name}{'s' if count != 1 else ''}"
-    return f"{span.total_seconds():g} seconds"
+    if span >= _DAY and not span % _DAY:
+        return ngettext("{count} day", "{count} days", span // _DAY)
+    if span >= _HOUR and not span % _HOUR:
+        return ngettext("{count} hour", "{count} hours", span // _HOUR)
+    if span >= _MINUTE and not span % _MINUTE:
+        return ngettext("{count} minute", "{count} minutes", span // _MINUTE)
+    return _("{seconds:g} seconds", seconds=span.total_seconds())
 
 
 def _demands(rule: Rule, now: datetime) -> Iterator[str]:
@@ -144,7 +148,7 @@ def _say_quiet(quiet: Quiet) -> str:
 
 def say_days(days: Sequence[int]) -> str:
     """Days of the week by their names; 0 is Monday."""
-    return ", ".join(DAYS[day] for day in days)
+    return joined(", ", [DAYS[day] for day in days])
 
 
 def _clock(at: time) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from bot.domain.approvals import Outcome, Prompt
 from bot.domain.jobs import ENDS, TRAINED_AT, Event, Job, JobState, Transition
+from bot.sentences import _, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +91,14 @@ def training_time(job: Job, transitions: Iterable[Transition]) -> timedelta | No
 def say_duration(span: timedelta) -> str:
     """A span as people say it: its two largest units."""
     seconds = max(0, round(span.total_seconds()))
-    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    parts = []
-    for size, name in units:
-        count, seconds = divmod(seconds, size)
-        parts.append((count, f"{count} {name}"))
-    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(text for count, text in parts[first : first + 2] if count) or "0 s"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [
+        (days, _("{count} d", count=days)),
+        (hours, _("{count} h", count=hours)),
+        (minutes, _("{count} min", count=minutes)),
+        (seconds, _("{count} s", count=seconds)),
+    ]
+    first = next((place for place, (count, _text) in enumerate(parts) if count), len(parts) - 1)
+    return joined(" ", [text for count, text in parts[first : first + 2] if count]) or _("{count} s", count=0)

@@ -1,7 +1,10 @@
 """Words from outside, made safe to stand in a message: nobody is mentioned and no link is made by a model's name."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+
+from bot.sentences import _, joined, ngettext
 
 _SPACE = re.compile(r"\r\n|\s")
 _BREAKS = re.compile("\r\n|[\t\x0b\x0c\r\x1c-\x1f\x85]")
@@ -45,3 +48,25 @@ def cut(text: str, most: int) -> str:
 def when(at: datetime) -> str:
     """A time in the reader's own zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """`a, b and c`, each with its sentence; "" of nothing."""
+    *most, last = [*texts] or [""]
+    return _("{most} and {last}", most=joined(", ", most), last=last) if most else last
+
+
+def either(texts: Iterable[str]) -> str:
+    """`a or b or c`, each with its sentence; "" of nothing."""
+    first, *others = [*texts] or [""]
+    for other in others:
+        first = _("{most} or {last}", most=first, last=other)
+    return first
+
+
+def some_of(texts: Sequence[str], most: int, of: int | None = None) -> str:
+    """`a, b and 1,204 more`: at most so many of the texts. `of` is how many there are, where not all are given."""
+    shown, count = joined(", ", texts[:most]), (len(texts) if of is None else of) - most
+    if count <= 0:
+        return shown
+    return ngettext("{shown} and {count:,} more", "{shown} and {count:,} more", count, shown=shown)

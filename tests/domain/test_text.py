@@ -2,11 +2,15 @@
 
 import html
 import re
+from datetime import timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.text import code, cut, escape, find_unfit, readable
+from bot.domain.history import say_duration
+from bot.domain.text import code, cut, either, escape, find_unfit, listed, readable, some_of
+from bot.sentences import _, speak, speaking
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -82,3 +86,50 @@ def test_a_cut_text_fits_and_shows_that_it_was_cut(text: str, most: int) -> None
         assert short == text
     elif most > 0:
         assert short.endswith("…")
+
+
+class Loud:
+    """A language that writes what it translates in capital letters, and numbers with points."""
+
+    code = "xx"
+
+    def gettext(self, message: str) -> str:
+        return re.sub(r"(?<![{\w:])[a-z]+(?![\w:,]*\})", lambda word: word.group().upper(), message)
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        return self.gettext(plural if n != 1 else singular)
+
+    def number(self, text: str) -> str:
+        return text.replace(",", ".")
+
+
+def spoken(text: str) -> str:
+    with speaking(Loud()):
+        return speak(text)
+
+
+def test_lists_are_said_as_people_say_them() -> None:
+    """Commas, and a word before the last one; the parts keep their own sentences."""
+    day = _("day")
+    assert [listed(["a", "b", day][:count]) for count in range(4)] == ["", "a", "a and b", "a, b and day"]
+    assert [either(["a", "b", day][:count]) for count in range(4)] == ["", "a", "a or b", "a or b or day"]
+    assert [some_of(["a", "b", day], most) for most in (1, 2, 3)] == ["a and 2 more", "a, b and 1 more", "a, b, day"]
+    assert some_of(["a", "b"], 2, of=1236) == "a, b and 1,234 more"
+    assert [spoken(listed(["a", day])), spoken(either(["a", day]))] == ["a AND DAY", "a OR DAY"]
+    assert spoken(some_of([day], 1, of=1235)) == "DAY AND 1.234 MORE"
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(), "0 S"),
+        (timedelta(seconds=59.6), "1 MIN"),
+        (timedelta(hours=2), "2 H"),
+        (timedelta(days=3, seconds=7), "3 D"),
+        (timedelta(days=3, hours=4, minutes=5), "3 D 4 H"),
+    ],
+)
+def test_durations_are_said_in_the_language_of_the_reader(span: timedelta, said: str) -> None:
+    """The two largest units; a unit of which there is none is left out."""
+    assert say_duration(span) == said.lower()
+    assert spoken(say_duration(span)) == said
