@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.sentences import _, joined, ngettext
+from bot.sentences import Sentence, _, joined, ngettext
 
 _SPACE = re.compile(r"\r\n|\s")
 _BREAKS = re.compile("\r\n|[\t\x0b\x0c\r\x1c-\x1f\x85]")
+_CONTROLS = re.compile("[&<>]")
 _UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -28,7 +29,13 @@ def readable(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Slack's three control characters, escaped (https://docs.slack.dev/messaging/formatting-message-text)."""
+    """Slack's three control characters, escaped (https://docs.slack.dev/messaging/formatting-message-text).
+
+    A sentence whose own words hold none of them stays one: what stands in it is escaped.
+    """
+    if isinstance(text, Sentence) and not _CONTROLS.search(text.template + text.plural):
+        values = {name: escape(one) if isinstance(one, str) else one for name, one in text.values.items()}
+        return Sentence(text.template, values, text.plural, text.number)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
 
 from bot.domain.attention import MOST_FOLLOWS, MOST_MUTES, About, Follow, Habits, Mute, Topic, Wishes, is_person
 from bot.domain.changes import Say
@@ -12,50 +13,64 @@ from bot.domain.requests import Actor
 from bot.domain.text import code, when
 from bot.errors import RefusedError
 from bot.ports import Deps
+from bot.sentences import _, joined
 
 EVERYTHING = About()
 MUTED_FOR = timedelta(days=1)
 """How long a mute holds where nothing else is said."""
 
-_TOPICS = {
-    Topic.ALL: "everything that comes of",
-    Topic.ENDS: "the ends of",
-    Topic.FAILURES: "the failures of",
-    Topic.APPROVALS: "the approvals that are asked for about",
-}
-
 
 def say_about(about: About) -> str:
     """Which trainings, as part of a sentence."""
-    where = f" at {code(about.provider)}" if about.provider else ""
-    model = f" whose model fits {code(about.model)}" if about.model else ""
-    return f"{'the' if where or model else 'all'} trainings{where}{model}"
+    service, model = code(about.provider), code(about.model)
+    if about.provider and about.model:
+        return _("the trainings at {service} whose model fits {model}", service=service, model=model)
+    if about.provider:
+        return _("the trainings at {service}", service=service)
+    return _("the trainings whose model fits {model}", model=model) if about.model else _("all trainings")
 
 
 def say_follow(wish: Follow) -> str:
-    return f"{_who_is(wish)} told {_say_wish(wish)}"
-
-
-def _who_is(wish: Follow) -> str:
-    return "You are" if is_person(wish.target) else f"<#{wish.target}> is"
+    news = _say_wish(wish)
+    if is_person(wish.target):
+        return _("You are told {news}", news=news)
+    return _("{channel} is told {news}", channel=f"<#{wish.target}>", news=news)
 
 
 def _say_wish(wish: Follow) -> str:
-    return f"{_TOPICS[wish.topic]} {say_about(wish.about)}"
+    trainings = say_about(wish.about)
+    match wish.topic:
+        case Topic.ENDS:
+            return _("the ends of {trainings}", trainings=trainings)
+        case Topic.FAILURES:
+            return _("the failures of {trainings}", trainings=trainings)
+        case Topic.APPROVALS:
+            return _("the approvals that are asked for about {trainings}", trainings=trainings)
+        case _all:
+            return _("everything that comes of {trainings}", trainings=trainings)
 
 
 def say_muted(mute: Mute) -> str:
     if mute.job_id:
-        return f"training {code(mute.job_id)}"
-    return "any training" if mute.about == EVERYTHING else say_about(mute.about)
+        return _("training {job}", job=code(mute.job_id))
+    return _("any training") if mute.about == EVERYTHING else say_about(mute.about)
 
 
 def say_quiet(quiet: Quiet, zone: str) -> str:
     """When it is quiet, and by whose clock."""
-    hours = "" if quiet.begins == quiet.ends else f"from {quiet.begins:%H:%M} to {quiet.ends:%H:%M}"
-    days = f"the whole of {say_days(quiet.days)}" if quiet.days else ""
-    clock = f"({zone}, the time zone of your Slack profile)" if zone else "in the time zone of your Slack profile"
-    return f"{' and '.join(filter(None, [hours, days]))} {clock}"
+    hours = _quiet_hours(quiet)
+    if zone:
+        return _("{hours} ({zone}, the time zone of your Slack profile)", hours=hours, zone=zone)
+    return _("{hours} in the time zone of your Slack profile", hours=hours)
+
+
+def _quiet_hours(quiet: Quiet) -> str:
+    begins, ends, days = f"{quiet.begins:%H:%M}", f"{quiet.ends:%H:%M}", say_days(quiet.days)
+    if begins == ends:
+        return _("the whole of {days}", days=days)
+    if quiet.days:
+        return _("from {begins} to {ends} and the whole of {days}", begins=begins, ends=ends, days=days)
+    return _("from {begins} to {ends}", begins=begins, ends=ends)
 
 
 # -- following --------------------------------------------------------------------------------------------------------
@@ -67,18 +82,24 @@ async def follow(deps: Deps, actor: Actor, target: str, about: About, topic: Top
         id=deps.new_id(), team=actor.team, target=target, about=about, topic=topic, by=actor.user, at=deps.now()
     )
     if not await deps.store.follow(wish, MOST_FOLLOWS):
-        whose = "You have" if is_person(target) else "This channel has"
-        raise RefusedError(
-            f"{whose} {MOST_FOLLOWS} such wishes already, so nothing was added. `/jobs follow` lists them."
-        )
+        raise RefusedError(_say_full(target))
     await deps.store.draw_homes(deps.now())
     deps.nudge("deliver")
-    return Say(text=f"{say_follow(wish)}. {_WHERE if is_person(target) else _WHERE_HERE} {_SHOWN}")
+    told = _("{followed}.", followed=say_follow(wish))
+    return Say(text=joined(" ", [told, _WHERE if is_person(target) else _WHERE_HERE, _SHOWN]))
 
 
-_WHERE = "That comes in your direct message with Switchyard."
-_WHERE_HERE = "That is posted where Switchyard is a member: if it is not one here, type `/invite @switchyard`."
-_SHOWN = "Only trainings in public channels are told of elsewhere."
+_WHERE = _("That comes in your direct message with Switchyard.")
+_WHERE_HERE = _("That is posted where Switchyard is a member: if it is not one here, type `/invite @switchyard`.")
+_SHOWN = _("Only trainings in public channels are told of elsewhere.")
+
+
+def _say_full(target: str) -> str:
+    if is_person(target):
+        has = _("You have {count} such wishes already, so nothing was added.", count=MOST_FOLLOWS)
+    else:
+        has = _("This channel has {count} such wishes already, so nothing was added.", count=MOST_FOLLOWS)
+    return joined(" ", [has, _("`/jobs follow` lists them.")])
 
 
 async def unfollow(deps: Deps, actor: Actor, target: str, about: About, topic: Topic | None) -> Say:
@@ -86,7 +107,7 @@ async def unfollow(deps: Deps, actor: Actor, target: str, about: About, topic: T
     known = await deps.store.follows(actor.team, target=target)
     meant = [one for one in known if _is_named(one.about, about) and topic in (None, one.topic)]
     if not meant:
-        raise RefusedError("Nothing like that is followed here. `/jobs follow` lists what is.")
+        raise RefusedError(_("Nothing like that is followed here. `/jobs follow` lists what is."))
     return await _take_back(deps, meant)
 
 
@@ -100,7 +121,10 @@ async def _take_back(deps: Deps, meant: Sequence[Follow]) -> Say:
     await deps.store.unfollow([one.id for one in meant])
     await deps.store.draw_homes(deps.now())
     deps.nudge("deliver")
-    return Say(text=f"{_who_is(meant[0])} no longer told {'; '.join(_say_wish(one) for one in meant)}.")
+    news = joined("; ", map(_say_wish, meant))
+    if is_person(meant[0].target):
+        return Say(text=_("You are no longer told {news}.", news=news))
+    return Say(text=_("{channel} is no longer told {news}.", channel=f"<#{meant[0].target}>", news=news))
 
 
 async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
@@ -110,7 +134,7 @@ async def stop(deps: Deps, id_: str, actor: Actor, place: str = "") -> Say:
         return await _unmute(deps, actor, lambda mute: mute.id == id_)
     meant = [one for one in wishes.follows if one.id == id_]
     if not meant:
-        raise RefusedError("That is not there any more, so nothing was changed.")
+        raise RefusedError(_("That is not there any more, so nothing was changed."))
     return await _take_back(deps, meant)
 
 
@@ -137,12 +161,17 @@ async def mute(
     added = Mute(id=deps.new_id(), since=now, until=now + lasts, job_id=job_id, about=about)
     others = [one for one in habits.mutes if (one.job_id, one.about) != (job_id, about)]
     if len(others) >= MOST_MUTES:
-        raise RefusedError(f"{MOST_MUTES} mutes are the most that can hold at once, so nothing was added.")
+        full = _("{count} mutes are the most that can hold at once, so nothing was added.", count=MOST_MUTES)
+        raise RefusedError(full)
     await _keep(deps, replace(habits, mutes=(*others, added)))
-    return Say(text=f"Until {when(added.until)} you are not called about {say_muted(added)}: {_BY_NAME}")
-
-
-_BY_NAME = "ends and questions give your name instead of a mention, and nothing of it comes in your direct message."
+    return Say(
+        text=_(
+            "Until {time} you are not called about {what}: ends and questions give your name instead of a mention, "
+            "and nothing of it comes in your direct message.",
+            time=when(added.until),
+            what=say_muted(added),
+        )
+    )
 
 
 async def unmute(deps: Deps, actor: Actor, *, job_id: str = "", about: About | None = None) -> Say:
@@ -156,15 +185,19 @@ async def _unmute(deps: Deps, actor: Actor, is_meant: Callable[[Mute], bool]) ->
     habits = await _habits(deps, actor)
     meant = [one for one in habits.mutes if is_meant(one)]
     if not meant:
-        raise RefusedError("Nothing like that is muted. `/jobs follow` lists what is.")
+        raise RefusedError(_("Nothing like that is muted. `/jobs follow` lists what is."))
     await _keep(deps, replace(habits, mutes=tuple(one for one in habits.mutes if one not in meant)))
-    return Say(text=f"You are called again about {' and '.join(say_muted(one) for one in meant)}.")
+    return Say(text=_("You are called again about {what}.", what=reduce(_both, map(say_muted, meant))))
+
+
+def _both(most: str, last: str) -> str:
+    return _("{most} and {last}", most=most, last=last)
 
 
 async def _require(deps: Deps, actor: Actor, job_id: str) -> None:
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != actor.team:
-        raise RefusedError(f"There is no training {code(job_id)} here. `/jobs` lists them.")
+        raise RefusedError(_("There is no training {job} here. `/jobs` lists them.", job=code(job_id)))
 
 
 # -- quiet hours ------------------------------------------------------------------------------------------------------
@@ -176,13 +209,13 @@ async def keep_quiet(deps: Deps, actor: Actor, quiet: Quiet | None) -> Say:
     await _keep(deps, replace(former, quiet=quiet))
     deps.nudge("digest")
     if quiet is None:
-        return Say(text=_OFF if former.quiet else "You have no quiet hours, so nothing was changed.")
+        return Say(text=_OFF if former.quiet else _("You have no quiet hours, so nothing was changed."))
     person = await deps.store.person(actor.user)
     hours = say_quiet(quiet, person.zone if person else "")
-    return Say(text=f"Quiet hours: {hours}. What comes in them is told afterwards, in one message.")
+    return Say(text=_("Quiet hours: {hours}. What comes in them is told afterwards, in one message.", hours=hours))
 
 
-_OFF = "You have no quiet hours any more. What they held, if anything, comes now in one message."
+_OFF = _("You have no quiet hours any more. What they held, if anything, comes now in one message.")
 
 
 async def _habits(deps: Deps, actor: Actor) -> Habits:

@@ -133,3 +133,11 @@ def test_durations_are_said_in_the_language_of_the_reader(span: timedelta, said:
     """The two largest units; a unit of which there is none is left out."""
     assert say_duration(span) == said.lower()
     assert spoken(say_duration(span)) == said
+
+
+def test_a_sentence_stays_one_where_its_values_are_escaped() -> None:
+    """What a service said is escaped within; words that hold markup of their own are escaped as a plain text."""
+    said = _("it says {word} of {who}", word="<!here> & more", who=_("day"))
+    assert escape(said) == "it says &lt;!here&gt; &amp; more of day"
+    assert spoken(escape(said)) == "IT SAYS &lt;!here&gt; &amp; more OF DAY"
+    assert spoken(escape(_("<!here> {count}", count=2))) == "&lt;!here&gt; 2"
