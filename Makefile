@@ -9,7 +9,7 @@ PYTEST_ARGS ?= -n 6 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof mutants fuzz bench lint format types contracts check docs lock audit clean
+.PHONY: help setup run test proof mutants fuzz bench lint format types contracts check docs messages lock audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +73,9 @@ check: lint types test ## everything that a change must pass
 docs: $(VENV)/.dev-ready ## write the generated blocks of the documents again
 	@$(PY) -m bot.docs
 	@$(PY) -m tests.proof.report
+
+messages: $(VENV)/.dev-ready ## bring new sentences into the catalogues
+	@$(PY) -m tests.house.catalogues
 
 # A throw-away environment holds uv, so that the lock needs nothing that the product does not.
 LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

@@ -25,7 +25,7 @@ from bot.health_page import LATE_AFTER, REQUEST, Pulse, Watch
 from bot.identity import SLACK_FAILURES, Acquaintance
 from bot.policy_file import PolicyWatch
 from bot.poller import Crew, Poller, Tick, contain
-from bot.ports import Anchoring, Caps, Deps, Limits
+from bot.ports import Anchoring, Caps, Deps, Limits, Tongues
 from bot.providers import registry
 from bot.providers.http import Sessions, Tools, is_private_host, open_sessions
 from bot.settings import Settings, variable
@@ -147,6 +147,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             spawn=crew.spawn,
             alarm_channel=settings.slack.alarm_channel or "",
             anchoring=anchoring_of(settings),
+            tongues=Tongues(default=settings.language.default, channels=settings.language.channels),
         )
         identity = Acquaintance(client, store, kin=frozenset(settings.slack.teams))
         app = make_app(settings, client, deps, identity)

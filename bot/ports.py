@@ -787,6 +787,14 @@ class Anchoring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tongues:
+    """The language of each conversation that has one of its own, and that of all others and of whoever has none."""
+
+    default: str = "en"
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
     """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick.
 
@@ -805,6 +813,7 @@ class Deps:
     spawn: Callable[[str, Coroutine[Any, Any, None]], None]
     alarm_channel: str = ""
     anchoring: Anchoring = Anchoring()
+    tongues: Tongues = Tongues()
 
     @property
     def policy(self) -> Policy:

@@ -32,6 +32,7 @@ from bot import sources
 from bot.domain.pace import Pace
 from bot.domain.policy import people_in
 from bot.errors import ConfigurationError
+from bot.languages import LANGUAGES
 
 PREFIX = "SWITCHYARD_"
 NESTED = "__"
@@ -52,6 +53,7 @@ SHORT_NAMES: Mapping[str, tuple[str, str]] = {
 """Variables that are not called by their section."""
 
 _TEAM_ID = re.compile(r"[TE][A-Z0-9]{2,}")
+_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}")
 
 
@@ -120,7 +122,35 @@ def _check_database(text: str) -> str:
     return text
 
 
+def _read_language(value: Any) -> Any:
+    code = value.strip().lower() if isinstance(value, str) else value
+    if code not in LANGUAGES:
+        raise _problem(f"has to be one of {', '.join(LANGUAGES)}.")
+    return code
+
+
+def _read_table(value: Any) -> Any:
+    """A table as the file has it, or as JSON text as the environment has it."""
+    read = value
+    if isinstance(value, str):
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+    if not isinstance(read, Mapping):
+        raise _problem('has to be a table of channels and languages, like {"C0123456789": "tr"}.')
+    return {str(key).upper(): one for key, one in read.items()}
+
+
+def _check_channels(channels: Mapping[str, str]) -> Mapping[str, str]:
+    wrong = _entries(tuple(channels), _CHANNEL_ID)
+    if wrong:
+        raise _problem(f"{wrong}: not the id of a channel (C… or G…); Slack shows it under “View channel details”.")
+    return channels
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
+LanguageCode = Annotated[str, BeforeValidator(_read_language)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
 
@@ -245,6 +275,15 @@ class AuditSettings(Section):
     anchor_rows: int = Field(default=1000, ge=1)
 
 
+class LanguageSettings(Section):
+    """What is spoken: in the channels that are named, and elsewhere. Who has a locale of ours reads that alone."""
+
+    default: LanguageCode = "en"
+    channels: Annotated[Mapping[str, LanguageCode], BeforeValidator(_read_table), AfterValidator(_check_channels)] = (
+        Field(default_factory=dict)
+    )
+
+
 class LogSettings(Section):
     """How much is logged."""
 
@@ -269,6 +308,7 @@ class Settings(BaseModel):
     poll: PollSettings = PollSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
+    language: LanguageSettings = LanguageSettings()
     log: LogSettings = LogSettings()
     providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
     folder: Path = Field(default_factory=Path.cwd)

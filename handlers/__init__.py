@@ -1,15 +1,18 @@
 """The Slack edge: what arrives is parsed, kept and answered; nothing here waits for a network."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.attention import is_person
 from bot.domain.changes import Say
 from bot.ports import Deps
+from bot.sentences import speaking
 from bot.usecases.groups import forget_members
+from bot.usecases.languages import language_known
 from bot.usecases.place import joined
 from handlers import home
 from handlers.commands import jobs, status
@@ -34,9 +37,28 @@ _COMMANDS = {
 
 def register(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     """Register one listener a kind: each costs every request a little, so words and ids are told apart inside."""
+    _speak_to_each(app, deps)
     _register_commands(app, deps, door)
     _register_clicks(app, deps, door)
     _register_events(app, deps, door)
+
+
+def _speak_to_each(app: AsyncApp, deps: Deps) -> None:
+    """What a listener answers is read by whoever asked, so it is said in their language."""
+
+    async def speak_to(body: dict[str, Any], next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002  Bolt's name
+        user = _who(body)
+        with speaking(await language_known(deps, user) if user else None):
+            await next()
+
+    app.middleware(speak_to)
+
+
+def _who(body: Mapping[str, Any]) -> str:
+    """Who typed or pressed; "" for an event, and for what has no shape of Slack's."""
+    pressed = body.get("user")
+    user = body.get("user_id") or (pressed.get("id") if isinstance(pressed, Mapping) else "")
+    return user if isinstance(user, str) and is_person(user) else ""
 
 
 def _register_commands(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:

@@ -297,15 +297,15 @@ class SlackMessenger:
     async def person(self, user: str) -> Person:
         # Nobody waits for an operator here: without the scope there is no time zone.
         with may_be_repeated():
-            told = await self._call(
-                ("users.info", ""), lambda: self._client.users_info(user=user), refusals=frozenset({"missing_scope"})
-            )
+            info = partial(self._client.users_info, user=user, include_locale=True)
+            told = await self._call(("users.info", ""), info, refusals=frozenset({"missing_scope"}))
             account = _read(told, "user", dict)
-        zone = account.get("tz")
+        zone, locale = account.get("tz"), account.get("locale")
         return Person(
             id=user,
             name=_name(account),
             zone=zone if isinstance(zone, str) else "",
+            locale=locale if isinstance(locale, str) else "",
             is_guest=True in (account.get("is_restricted"), account.get("is_ultra_restricted")),
             has_left=account.get("deleted") is True,
         )

@@ -460,3 +460,31 @@ def test_the_operator_s_page_names_every_setting() -> None:
         value = getattr(numbers.get(section), key, None)
         if isinstance(value, int | float) and not isinstance(value, bool):
             assert rows[variable(section, key)].startswith(f"`{value:g}`")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"SWITCHYARD_LANGUAGE__CHANNELS": '{"C0123456789": "TR"}'},
+        {"SWITCHYARD_LANGUAGE__CHANNELS__C0123456789": "tr"},
+    ],
+)
+def test_a_channel_has_a_language(empty_folder: Path, environ: dict[str, str]) -> None:
+    """As JSON, or in a variable of its own; elsewhere the language of all is spoken."""
+    language = load(environ, written(empty_folder, '[language]\ndefault = "ko"\n')).language
+    assert (language.default, language.channels) == ("ko", {"C0123456789": "tr"})
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('default = "fr"', "SWITCHYARD_LANGUAGE__DEFAULT: has to be one of en, de, ja, ko, tr."),
+        ('channels = { C0123456789 = "xx" }', "has to be one of en, de, ja, ko, tr."),
+        ('channels = { trainings = "tr" }', "entry 1: not the id of a channel (C… or G…)"),
+        ('channels = "tr"', "has to be a table of channels and languages"),
+    ],
+)
+def test_a_language_that_is_not_spoken_is_refused(empty_folder: Path, table: str, problem: str) -> None:
+    """And a channel by another word than its id."""
+    with pytest.raises(ConfigurationError, match=re.escape(problem)):
+        load({}, written(empty_folder, f"[language]\n{table}\n"))

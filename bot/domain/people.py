@@ -10,11 +10,13 @@ UTC_ZONE = "UTC"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Somebody as Slack tells of them. `zone` is a name of the time zone database, "" where Slack tells none that is
-    known here; `has_left`: the account is deactivated; `is_guest`: it reads only the channels that it was let into."""
+    known here; `locale` is as in BCP 47 (`tr-TR`); `has_left`: the account is deactivated; `is_guest`: it reads only
+    the channels that it was let into."""
 
     id: str
     name: str = ""
     zone: str = ""
+    locale: str = ""
     is_guest: bool = False
     has_left: bool = False
     read_at: datetime | None = None

@@ -15,11 +15,12 @@ from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
-from bot.sentences import unpack
+from bot.sentences import speaking, unpack
 from bot.usecases.attention import Fate, digest, fate_of, names_at, news
 from bot.usecases.cards import about, card
 from bot.usecases.export import give_up_export, share_export
 from bot.usecases.home import draw_home
+from bot.usecases.languages import language_for
 from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
 from bot.usecases.share import forget_upload, give_up, share_result
@@ -56,7 +57,8 @@ async def deliver_due(deps: Deps) -> None:
 async def deliver(deps: Deps, notice: Notice) -> None:
     """Send one notice and note what became of it."""
     try:
-        await _send(deps, notice)
+        with speaking(await language_for(deps, notice)):
+            await _send(deps, notice)
     except AmbiguousSendError as error:
         await _leave_in_doubt(deps, notice, error)
     except MessengerBusyError as error:

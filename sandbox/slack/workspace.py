@@ -46,6 +46,7 @@ class User:
     color: str
     guest: bool = False
     zone: str = "Europe/Istanbul"
+    locale: str = "en-US"
     has_left: bool = False
 
 

@@ -179,9 +179,9 @@ async def test_trainings_from_elsewhere_are_asked_about_and_watched_to_their_end
             here.world.slack.act_on_service(name, "finish", training=training)
         here.later(seconds=600)
         await here.job(lambda one: one.state is JobState.OFFERED and one.request.provider == "sony")
-        await here.press(await here.asked("May the trained model go live?", "`churn`"), "Approve", "bora")
+        await here.press(await here.asked("May the trained model go live?", "`churn`"), "Approve", "chie")
         here.later(seconds=600)
-        await here.press(await here.asked("May the trained model go live?", "`mdl-sentiment`"), "Approve", "bora")
+        await here.press(await here.asked("May the trained model go live?", "`mdl-sentiment`"), "Approve", "chie")
         here.later(seconds=600)
         await here.all_ended()
         ended = {job.request.provider: job.state for job in await here.jobs()}

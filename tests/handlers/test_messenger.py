@@ -385,7 +385,7 @@ async def test_people_and_groups(line: Line) -> None:
 async def test_where_somebody_is(line: Line) -> None:
     """The name and the time zone that Slack has of a person, and whether they are a guest or one of the past."""
     users, bora = line.slack.workspace.users, samples.BORA.user
-    assert await line.messenger.person(bora) == Person(id=bora, name="bora", zone="Asia/Seoul")
+    assert await line.messenger.person(bora) == Person(id=bora, name="bora", zone="Asia/Seoul", locale="en-US")
     users[bora] = replace(users[bora], has_left=True)
     assert (await line.messenger.person(bora)).has_left
     users[bora] = replace(users[bora], guest=True)

@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "bot.ports": GROUND,
     "bot.files": GROUND,
     "bot.toml_lines": set(),
-    "bot.settings": GROUND | {"bot.sources", "pydantic", "pydantic_core"},
+    "bot.settings": GROUND | {"bot.languages", "bot.sources", "pydantic", "pydantic_core"},
     "bot.sources": {"keyring"},
     "bot.logs": GROUND | {"structlog"},
     "bot.languages": {"bot.sentences", "babel"},

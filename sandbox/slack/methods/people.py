@@ -10,10 +10,11 @@ from sandbox.slack.wire import JSON, SlackError
 
 
 def user_info(lab: Lab, args: Arguments) -> JSON:
-    user_id = args.required("user")
+    user_id, with_locale = args.required("user"), args.flag("include_locale")
     if user_id == lab.bot:
         return {"user": shapes.bot_user(lab.workspace)}
-    return {"user": shapes.user(lab.workspace, lab.workspace.user(user_id))}
+    person = lab.workspace.user(user_id)
+    return {"user": {**shapes.user(lab.workspace, person), **({"locale": person.locale} if with_locale else {})}}
 
 
 def user_list(lab: Lab, args: Arguments) -> JSON:
