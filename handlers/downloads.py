@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.shared_files import SharedFile
 from bot.errors import MessengerBusyError, MessengerError
+from bot.sentences import _
 from handlers.addresses import is_slacks
 from handlers.asking import AGAIN_SOON, may_be_repeated
 from handlers.uploads import SCOPE_LACKS, Caller, Transport
@@ -42,15 +43,15 @@ class Downloads:
             reply = await self._call(("files.info", ""), look, refusals=frozenset({SCOPE_LACKS}))
         told = reply.get("file")
         if not isinstance(told, Mapping) or told.get("id") != file_id:
-            raise MessengerBusyError("Slack's answer could not be read.", retry_after=AGAIN_SOON)
+            raise MessengerBusyError(_("Slack's answer could not be read."), retry_after=AGAIN_SOON)
         if told.get("mode") == "tombstone":
-            raise MessengerError("The file was deleted.", code=DELETED)
+            raise MessengerError(_("The file was deleted."), code=DELETED)
         return _shared_file(file_id, told)
 
     async def read(self, file: SharedFile, take: Callable[[bytes], Awaitable[None]]) -> None:
         """See `bot.ports.Messenger.download`."""
         if not is_slacks(file.address, self._client.base_url):
-            raise MessengerError("Slack does not keep this file itself.", code="not_slacks")
+            raise MessengerError(_("Slack does not keep this file itself."), code="not_slacks")
         headers = {"Authorization": f"Bearer {self._client.token}"}
         patience = self._transport.download_timeout
         options = {"headers": headers, "allow_redirects": False, **({"timeout": patience} if patience else {})}
@@ -61,7 +62,7 @@ class Downloads:
                 await _pass_on(reply, take)
         except (*self._transport.not_sent, *self._transport.unclear):
             # What the client says of it may hold the address.
-            raise MessengerBusyError("The download from Slack broke off.", retry_after=AGAIN_SOON) from None
+            raise MessengerBusyError(_("The download from Slack broke off."), retry_after=AGAIN_SOON) from None
 
     async def _session(self) -> Any:
         return await self._transport.session() if self._transport.session else self._client.session
@@ -91,17 +92,19 @@ def _places(told: Mapping[str, Any]) -> list[str]:
 def _refuse(status: int, kind: str) -> None:
     """Raise for everything but the bytes of a file."""
     if status in (404, 410):
-        raise MessengerError("Slack hands out no such file.", code=NOT_FOUND)
+        raise MessengerError(_("Slack hands out no such file."), code=NOT_FOUND)
     if status in _LEADS_AWAY or (status == 200 and kind == "text/html"):
         raise _sign_in()
     if status == 429 or status >= 500:
-        raise MessengerBusyError("Slack does not hand out the file at the moment.", retry_after=_PAUSE)
+        raise MessengerBusyError(_("Slack does not hand out the file at the moment."), retry_after=_PAUSE)
     if status != 200:
-        raise MessengerError(f"Slack does not hand out the file (HTTP {status}).", code=f"http_{status}")
+        raise MessengerError(
+            _("Slack does not hand out the file (HTTP {status}).", status=status), code=f"http_{status}"
+        )
 
 
 def _sign_in() -> MessengerError:
-    return MessengerError("Slack answered with its page to sign in on.", code=SIGN_IN)
+    return MessengerError(_("Slack answered with its page to sign in on."), code=SIGN_IN)
 
 
 async def _pass_on(reply: Any, take: Callable[[bytes], Awaitable[None]]) -> None:

@@ -17,6 +17,7 @@ from bot.domain.requests import Actor, Json, Run, TrainRequest
 from bot.domain.text import find_unfit, in_one_line
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
+from bot.sentences import _, joined
 from handlers.marks import clipped
 from handlers.views.words import PHRASES
 
@@ -28,7 +29,6 @@ _JOB_ID = re.compile(r"j[0-9a-z]{6}")
 _SINCE = re.compile(r"([0-9]{1,4})([hdw])")
 _SPACE = re.compile(r"\s")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_HISTORY_OPTIONS = "`since=7d` filters, and `export=csv` or `export=jsonl` after `/jobs` makes a file"
 SCOPES = ("here", "mine", "all")
 """Whose trainings are meant: those of the conversation, of who asks, of the workspace."""
 MOST_CHARACTERS = 4000
@@ -88,10 +88,11 @@ def split(text: str) -> list[Word]:
 def refuse_unfit(text: str) -> None:
     """Raise UsageError for a text that is too long, or holds what cannot be shown."""
     if len(text) > MOST_CHARACTERS:
-        raise UsageError(f"That is too long: a command takes at most {MOST_CHARACTERS:,} characters.")
+        raise UsageError(_("That is too long: a command takes at most {most:,} characters.", most=MOST_CHARACTERS))
     unfit = find_unfit(text)
     if unfit is not None:
-        raise UsageError(f"The command holds a sign that cannot be shown (U+{ord(unfit):04X}). Please type it anew.")
+        sign = f"U+{ord(unfit):04X}"
+        raise UsageError(_("The command holds a sign that cannot be shown ({sign}). Please type it anew.", sign=sign))
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
@@ -109,7 +110,7 @@ def _quoted(text: str, at: int, family: str) -> tuple[str, int]:
         is_last = end + 1 == len(text) or text[end + 1].isspace()
         if text[end] in family and is_last:
             return text[at + 1 : end], end + 1
-    raise UsageError(f"The quote in `{shown(text[at:])}` is never closed.", word=text[at:])
+    raise UsageError(_("The quote in `{words}` is never closed.", words=shown(text[at:])), word=text[at:])
 
 
 def parse_train(provider: Provider, words: Sequence[Word]) -> Wish:
@@ -135,13 +136,17 @@ def _take_every(provider: Provider, words: Sequence[Word]) -> tuple[Timetable | 
     try:
         every = parse_every(given[0].text) if given else None
     except UsageError as error:
-        raise UsageError(f"{error}{_parameter_instead(provider)}", word=error.word) from None
+        told = joined(" ", [str(error), *_parameter_instead(provider)])
+        raise UsageError(told, word=error.word) from None
     return every, [word for word in words if word not in given]
 
 
-def _parameter_instead(provider: Provider) -> str:
-    family = next((one for one in provider.arguments.families if one.is_open), None)
-    return f" A parameter that is called so is written `{family.prefix}{EVERY.name}=`." if family else ""
+def _parameter_instead(provider: Provider) -> list[str]:
+    families = [one for one in provider.arguments.families if one.is_open][:1]
+    return [
+        _("A parameter that is called so is written `{option}=`.", option=f"{family.prefix}{EVERY.name}")
+        for family in families
+    ]
 
 
 def of_a_run(argument: Argument) -> Argument:
@@ -157,13 +162,12 @@ _ANY_RUN = Run(schedule="", number=1, planned_at=datetime(2026, 1, 1, tzinfo=UTC
 
 def _positionals(provider: Provider, words: Sequence[Word], *, recurs: bool) -> dict[str, Json]:
     expected = provider.arguments.positionals
-    line = usage(provider.name, provider.arguments)
+    line = f"`{usage(provider.name, provider.arguments)}`"
     if len(words) > len(expected):
-        extra = words[len(expected)].text
-        raise UsageError(f"`{shown(extra)}` is one word too many. It goes: `{line}`.", word=extra)
+        raise one_too_many(words[len(expected)].text, line)
     if len(words) < len(expected):
         missing = expected[len(words)]
-        raise UsageError(f"{missing.label} is missing{_choices(missing)}. It goes: `{line}`.", word=missing.label)
+        raise UsageError(with_usage(_missing(missing, missing.label), line), word=missing.label)
     meant = [of_a_run(argument) if recurs else argument for argument in expected]
     pairs = zip(meant, words, strict=True)
     return {argument.name: read_value(argument, word.text, label=argument.label) for argument, word in pairs}
@@ -195,7 +199,9 @@ def take_family(provider: Provider, word: Word, params: dict[str, Json]) -> None
     name = word.name.removeprefix(family.prefix)
     values = dict(params.get(family.name, {}))
     if not name:
-        raise UsageError(f"`{word.name}=` names nothing: write `{family.label}`.", word=word.name)
+        raise UsageError(
+            _("`{option}=` names nothing: write `{usage}`.", option=word.name, usage=family.label), word=word.name
+        )
     if name in values:
         raise given_twice(word.name)
     params[family.name] = {**values, name: _parsed(family, name, word.text)}
@@ -211,33 +217,66 @@ def _parsed(family: Family, name: str, text: str) -> Json:
         raise UsageError(clipped(str(error), MOST_IN_A_SENTENCE), word=error.word) from None
 
 
+def with_usage(problem: str, line: str) -> str:
+    """What is wrong, and how the command goes; `line` is in code marks."""
+    return joined(" ", [problem, _("It goes: {usage}.", usage=line)])
+
+
 def given_twice(name: str) -> UsageError:
-    return UsageError(f"`{shown(name)}=` is given twice.", word=name)
+    return UsageError(_("`{option}=` is given twice.", option=shown(name)), word=name)
+
+
+def one_too_many(text: str, line: str) -> UsageError:
+    """About a word for which a command has no place; `line` is how it goes, in code marks."""
+    return UsageError(with_usage(_("`{word}` is one word too many.", word=shown(text)), line), word=text)
 
 
 def _unknown_option(provider: Provider, word: Word) -> UsageError:
     known = [option.name for option in provider.arguments.options]
     prefixes = [f"{family.prefix}NAME" for family in provider.arguments.families]
-    named = ", ".join(f"`{name}=`" for name in (*known, *prefixes)) or "none"
+    named = ", ".join(f"`{name}=`" for name in (*known, *prefixes))
     suggestion = nearest(word.name, known)
     return UsageError(
-        f"`{shown(word.name)}=` is not an option of {provider.name}; its options are: {named}.",
+        _not_an_option(shown(word.name), provider.name, named),
         word=word.name,
         suggestion=f"{suggestion}=" if suggestion else "",
+    )
+
+
+def _not_an_option(option: str, service: str, options: str) -> str:
+    if not options:
+        return _("`{option}=` is not an option of {service}; its options are: none.", option=option, service=service)
+    return _(
+        "`{option}=` is not an option of {service}; its options are: {options}.",
+        option=option,
+        service=service,
+        options=options,
     )
 
 
 def _refuse_missing_options(provider: Provider, params: Mapping[str, Json], data: Mapping[str, str]) -> None:
     for option in provider.arguments.options:
         if option.required and option.name not in params and option.name not in data:
-            line = usage(provider.name, provider.arguments)
-            raise UsageError(f"`{option.name}=` is missing{_choices(option)}. It goes: `{line}`.", word=option.name)
+            line = f"`{usage(provider.name, provider.arguments)}`"
+            raise UsageError(with_usage(_missing(option, f"`{option.name}=`"), line), word=option.name)
+
+
+def _missing(argument: Argument, label: str) -> str:
+    if not argument.choices:
+        return _("{label} is missing.", label=label)
+    return _("{label} is missing: it is one of {choices}.", label=label, choices=_choices(argument))
+
+
+def _empty(argument: Argument, label: str) -> str:
+    if not argument.choices:
+        return _("{label} is empty.", label=label)
+    return _("{label} is empty: it is one of {choices}.", label=label, choices=_choices(argument))
 
 
 def read_value(argument: Argument, text: str, *, label: str) -> Json:
     """The value of one argument. Raises UsageError that names the word, what was expected, and the nearest value."""
     if not text.strip():
-        raise UsageError(f"{label} is empty{_choices(argument)}.", word=label)
+        raise UsageError(_empty(argument, label), word=label)
     if argument.kind is Kind.WORDS:
         return [_one(argument, word, label) for word in _unique(text, label)]
     if argument.kind is Kind.INTEGERS:
@@ -252,9 +291,12 @@ def read_value(argument: Argument, text: str, *, label: str) -> Json:
 def _unique(text: str, label: str) -> list[str]:
     words = [word.strip() for word in text.split(",")]
     if not all(words) or len(set(words)) < len(words):
-        raise UsageError(
-            f"`{shown(text)}` is not a list for {label}: write different values with commas between.", word=text
+        problem = _(
+            "`{word}` is not a list for {label}: write different values with commas between.",
+            word=shown(text),
+            label=label,
         )
+        raise UsageError(problem, word=text)
     return words
 
 
@@ -263,7 +305,8 @@ def _one(argument: Argument, text: str, label: str) -> str:
         text = _choice(argument, text, label)
     sentence = argument.refuse(text) if argument.refuse else None
     if sentence:
-        raise UsageError(clipped(sentence, MOST_IN_A_SENTENCE), word=text)
+        is_short = len(sentence) <= MOST_IN_A_SENTENCE
+        raise UsageError(sentence if is_short else clipped(sentence, MOST_IN_A_SENTENCE), word=text)
     return text
 
 
@@ -272,8 +315,9 @@ def _choice(argument: Argument, text: str, label: str) -> str:
     same = [choice for choice in argument.choices if _folded(choice) == _folded(text)]
     if same:
         return text if text in same else same[0]
+    choices = _choices(argument)
     raise UsageError(
-        f"`{shown(text)}` is not a valid {label}{_choices(argument)}.",
+        _("`{word}` is not a valid {label}: it is one of {choices}.", word=shown(text), label=label, choices=choices),
         word=text,
         suggestion=nearest(text, argument.choices),
     )
@@ -285,18 +329,22 @@ def _folded(text: str) -> str:
 
 def _integer(text: str, label: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < 1:
-        raise UsageError(f"`{shown(text)}` is not a number for {label}: write a whole number from 1 on.", word=text)
+        problem = _(
+            "`{word}` is not a number for {label}: write a whole number from 1 on.", word=shown(text), label=label
+        )
+        raise UsageError(problem, word=text)
     return int(text)
 
 
 def _decimal(text: str, label: str) -> float:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
-        raise UsageError(f"`{shown(text)}` is not a number for {label}: write it as 2 or 0.5.", word=text)
+        problem = _("`{word}` is not a number for {label}: write it as 2 or 0.5.", word=shown(text), label=label)
+        raise UsageError(problem, word=text)
     return float(text)
 
 
 def _choices(argument: Argument) -> str:
-    return f": it is one of {', '.join(argument.choices)}" if argument.choices else ""
+    return ", ".join(argument.choices)
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
@@ -330,10 +378,18 @@ def _not_a_reference(provider: Provider, given: Sequence[str]) -> UsageError:
     wanted = provider.arguments.reference
     required = [argument.label for argument in wanted if argument.required]
     extra = given[len(wanted) :]
-    what = f"`{shown(extra[0])}` is one word too many" if extra else f"{required[len(given)]} is missing"
+    if extra:
+        problem = _("`{word}` is one word too many.", word=shown(extra[0]))
+    else:
+        problem = _("{label} is missing.", label=required[len(given)])
     line = " ".join(one.label if one.required else f"[{one.label}]" for one in wanted)
-    example = provider.arguments.reference_example
-    return UsageError(f"{what}. It goes: `/status {provider.name} {line}`, for example `{example}`.")
+    goes = _(
+        "It goes: `/status {service} {words}`, for example `{example}`.",
+        service=provider.name,
+        words=line,
+        example=provider.arguments.reference_example,
+    )
+    return UsageError(joined(" ", [problem, goes]))
 
 
 def take_export(words: Sequence[Word]) -> tuple[Form | None, list[Word]]:
@@ -348,7 +404,9 @@ def take_export(words: Sequence[Word]) -> tuple[Form | None, list[Word]]:
 def _form(text: str) -> Form:
     forms = {form.value: form for form in Form} | {"json": Form.JSONL, "": Form.CSV}
     if text.casefold() not in forms:
-        raise UsageError(f"`export={shown(text)}` is not known: write `export=csv` or `export=jsonl`.", word=text)
+        raise UsageError(
+            _("`export={word}` is not known: write `export=csv` or `export=jsonl`.", word=shown(text)), word=text
+        )
     return forms[text.casefold()]
 
 
@@ -365,7 +423,7 @@ def parse_history(
         if word.name == "since":
             fields["since"] = now - duration(word.text, "since")
         elif word.name:
-            raise UsageError(f"`{shown(word.name)}=` is not known here: {_HISTORY_OPTIONS}.", word=word.name)
+            raise _not_a_filter(word.name)
         elif key in SCOPES:
             fields |= {"place": place if key == "here" else "", "user": user if key == "mine" else ""}
         elif key in providers:
@@ -375,6 +433,15 @@ def parse_history(
         else:
             rest.append(word.text)
     return JobFilter(**fields, text=" ".join(rest))  # type: ignore[arg-type]  # the fields are set just above
+
+
+def _not_a_filter(name: str) -> UsageError:
+    problem = _(
+        "`{option}=` is not known here: `since=7d` filters, and `export=csv` or `export=jsonl` after `/jobs` makes a "
+        "file.",
+        option=shown(name),
+    )
+    return UsageError(problem, word=name)
 
 
 def states_called(word: str) -> frozenset[JobState]:
@@ -389,7 +456,8 @@ def duration(text: str, name: str) -> timedelta:
     """The time that an option says, as 12h, 7d or 4w. Raises UsageError."""
     match = _SINCE.fullmatch(text.casefold())
     if not match:
-        raise UsageError(f"`{name}={shown(text)}` is not a time: write 12h, 7d or 4w.", word=text)
+        problem = _("`{option}={word}` is not a time: write 12h, 7d or 4w.", option=name, word=shown(text))
+        raise UsageError(problem, word=text)
     return int(match.group(1)) * _UNITS[match.group(2)]
 
 

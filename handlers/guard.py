@@ -12,6 +12,7 @@ from bot.domain.changes import NOTHING, Say
 from bot.domain.text import cut, readable
 from bot.errors import DataError, StoreError, SwitchyardError, UsageError
 from bot.ports import Deps
+from bot.sentences import _, speak
 from bot.usecases.moves import body_of, tell_person
 from handlers.marks import clipped, literal
 from handlers.views import blocks, forms
@@ -22,11 +23,13 @@ Ack = Callable[..., Awaitable[Any]]
 
 MOST_IN_A_SENTENCE = 1500
 MOST_AT_A_FIELD = 500
-SORRY = (
+SORRY = _(
     "Something went wrong in Switchyard itself; its operator finds the cause in the log. "
     "Look at `/train-status` before you try again."
 )
-NOT_SAVED = "Switchyard cannot write to its database at the moment, so nothing was done. Please try again in a minute."
+NOT_SAVED = _(
+    "Switchyard cannot write to its database at the moment, so nothing was done. Please try again in a minute."
+)
 
 
 async def explained(work: Callable[[], Awaitable[Say | Message]]) -> Say | Message:
@@ -86,7 +89,7 @@ async def answer_fields(ack: Ack, work: Callable[[], Awaitable[Mapping[str, str]
 
 def _plain(text: str) -> str:
     """What stands below a field is no markup."""
-    return cut(readable(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), MOST_AT_A_FIELD)
+    return cut(readable(speak(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), MOST_AT_A_FIELD)
 
 
 async def answer_click(deps: Deps, ack: Ack, url: str, work: Callable[[], Awaitable[Say | Message]]) -> None:

@@ -9,6 +9,7 @@ from bot.domain.recurring import EVERY, varies
 from bot.domain.requests import Json, TrainRequest
 from bot.errors import UsageError
 from bot.ports import Provider
+from bot.sentences import _
 from handlers.grammar import (
     MOST_CHARACTERS,
     QUOTES,
@@ -106,7 +107,7 @@ def _word(line: str) -> Word:
     """One option. Quotes are needed nowhere in a line, and may stand where a command needs them."""
     name, equals, text = (part.strip() for part in line.partition("="))
     if not (equals and name):
-        raise UsageError(f"`{line[:60]}` is not written NAME=VALUE.", word=line)
+        raise UsageError(_("`{line}` is not written NAME=VALUE.", line=line[:60]), word=line)
     if not _begins_with_quote(text):
         return Word(name=name, text=text)
     try:

@@ -29,6 +29,7 @@ from bot.domain.people import Person
 from bot.domain.shared_files import SharedFile
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from bot.sentences import _, speak
 from handlers.asking import AGAIN_SOON, may_be_repeated
 from handlers.downloads import Downloads
 from handlers.ids import NOTICE
@@ -92,7 +93,7 @@ class _Bucket:
         """Raise MessengerBusyError while Slack has asked not to be called."""
         blocked = self.blocked_until - time.monotonic()
         if blocked > 0:
-            raise MessengerBusyError("Slack asked to wait.", retry_after=blocked)
+            raise MessengerBusyError(_("Slack asked to wait."), retry_after=blocked)
 
     async def turn(self, *, is_urgent: bool) -> None:
         """Wait until this call may go, which is counted then."""
@@ -197,7 +198,7 @@ class SlackMessenger:
         except MessengerError as error:
             if isinstance(error, MessengerBusyError) and not isinstance(error, _ShutOutError):
                 raise
-            sentence = f"It cannot be looked up whether the message was posted: {error}"
+            sentence = _("It cannot be looked up whether the message was posted: {problem}", problem=str(error))
             raise AmbiguousSendError(sentence, code=error.code) from None
 
     async def open_dm(self, user: str) -> str:
@@ -210,13 +211,13 @@ class SlackMessenger:
 
         Where Slack does not take the blocks, their words go out as plain text.
         """
-        message = Message(text=say.text, blocks=tuple(map(dict, shown))) if shown else blocks.say(say)
+        message = Message(text=speak(say.text), blocks=tuple(map(dict, shown))) if shown else blocks.say(say)
         status = await self._respond(url, message)
         if status == HTTPStatus.BAD_REQUEST and message.blocks:
             log.warning("answered as plain text: Slack did not take the blocks (HTTP %s)", status)
             status = await self._respond(url, Message(text=message.plain()))
         if status != HTTPStatus.OK:
-            raise MessengerError(f"Slack does not take the answer any more (HTTP {status}).")
+            raise MessengerError(_("Slack does not take the answer any more (HTTP {status}).", status=status))
 
     async def _respond(self, url: str, message: Message) -> int:
         """The status of Slack's answer. Raises MessengerBusyError where it has to be tried again."""
@@ -234,9 +235,9 @@ class SlackMessenger:
                 replace_original=False,
             )
         except failures:
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=AGAIN_SOON) from None
+            raise MessengerBusyError(_("Slack cannot be reached."), retry_after=AGAIN_SOON) from None
         if response.status_code == 429 or response.status_code >= 500:
-            raise MessengerBusyError("Slack asks to wait.", retry_after=_retry_after(response.headers))
+            raise MessengerBusyError(_("Slack asks to wait."), retry_after=_retry_after(response.headers))
         is_refused = response.status_code == HTTPStatus.OK and _says_no(response.body)
         return HTTPStatus.BAD_REQUEST if is_refused else response.status_code
 
@@ -372,12 +373,12 @@ class SlackMessenger:
         except SlackApiError as error:
             raise self._explain(error, bucket, refusals) from None
         except self._transport.not_sent:
-            raise MessengerBusyError("Slack cannot be reached.", retry_after=AGAIN_SOON) from None
+            raise MessengerBusyError(_("Slack cannot be reached."), retry_after=AGAIN_SOON) from None
         except self._transport.unclear:
-            raise AmbiguousSendError("Slack's answer was lost.") from None
+            raise AmbiguousSendError(_("Slack's answer was lost.")) from None
         except (AttributeError, ValueError, RecursionError):
             # slack_sdk takes every answer for a JSON object in UTF-8 (AsyncSlackResponse.validate).
-            raise AmbiguousSendError("Slack's answer could not be read.") from None
+            raise AmbiguousSendError(_("Slack's answer could not be read.")) from None
 
     def _compare_clocks(self, headers: Mapping[str, Any]) -> None:
         """How far our clock is ahead of Slack's: a look-up that trusted a wrong clock would miss its message."""
@@ -392,12 +393,12 @@ class SlackMessenger:
         if status == 429 or code in ("ratelimited", "rate_limited"):
             wait = _retry_after(response.headers)
             bucket.blocked_until = time.monotonic() + wait
-            return MessengerBusyError("Slack asks to wait.", retry_after=wait)
+            return MessengerBusyError(_("Slack asks to wait."), retry_after=wait)
         if not code or status >= 500 or code in UNCLEAR:
-            return AmbiguousSendError("Slack's answer could not be read.", code=code)
+            return AmbiguousSendError(_("Slack's answer could not be read."), code=code)
         if code in SHUT - refusals:
-            return _ShutOutError(f"Slack does not let the bot in ({code}).", retry_after=_OPERATOR_TAKES)
-        return MessengerError(f"Slack refused: {code}.", code=code)
+            return _ShutOutError(_("Slack does not let the bot in ({code}).", code=code), retry_after=_OPERATOR_TAKES)
+        return MessengerError(_("Slack refused: {code}.", code=code), code=code)
 
 
 def _name(account: Mapping[str, Any]) -> str:
@@ -428,7 +429,7 @@ def _read(reply: Any, key: str, kind: type[T]) -> T:
     """A value of a reply. What says `ok` and lacks what it was asked for may have been done all the same."""
     value = reply.get(key)
     if not isinstance(value, kind):
-        raise AmbiguousSendError("Slack's answer could not be read.")
+        raise AmbiguousSendError(_("Slack's answer could not be read."))
     return value
 
 

@@ -12,23 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bot.errors import RefusedError
+from bot.sentences import _
 
 log = logging.getLogger(__name__)
 
 WAIT_FOR_SLACK = 1.5
 """Seconds that a delivery waits until Slack has told who we are; half of what Slack gives for the acknowledgement."""
 
-NOT_KNOWN_YET = (
+NOT_KNOWN_YET = _(
     "Switchyard has just started and Slack has not told it yet which workspace it belongs to, so nothing was done. "
     "Please try again in a minute."
 )
-NOT_INSTALLED = "Switchyard does not belong to this workspace, so nothing was done."
-OUTSIDER = (
-    "Nothing was done: only people of the organisation that installed Switchyard may press its buttons, and Slack says "
-    "that you are at home in {home}. If that is one of its own workspaces, the operator of Switchyard adds it to "
-    "SWITCHYARD_SLACK__TEAMS."
-)
-NOWHERE = "another one"
+NOT_INSTALLED = _("Switchyard does not belong to this workspace, so nothing was done.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +93,7 @@ class Doorkeeper:
             raise RefusedError(NOT_INSTALLED)
         if origin.has_home and not own.is_home_of(origin):
             log.warning("refused a person of %r in workspace %r", origin.home, origin.team)
-            raise RefusedError(OUTSIDER.format(home=_shown(origin.home)))
+            raise RefusedError(_outsider(origin.home))
 
     async def require(self) -> Installation:
         """Who we are. Raises RefusedError where Slack does not tell in time."""
@@ -110,6 +105,17 @@ class Doorkeeper:
         return self.installation
 
 
-def _shown(home: str) -> str:
-    """An id of Slack's, or nothing of what came instead."""
-    return f"`{home}`" if home.isascii() and home.isalnum() and len(home) <= 20 else NOWHERE
+def _outsider(home: str) -> str:
+    """Names the person's workspace by its id in Slack; nothing of what came instead of one."""
+    if home.isascii() and home.isalnum() and len(home) <= 20:
+        return _(
+            "Nothing was done: only people of the organisation that installed Switchyard may press its buttons, and "
+            "Slack says that you are at home in `{home}`. If that is one of its own workspaces, the operator of "
+            "Switchyard adds it to SWITCHYARD_SLACK__TEAMS.",
+            home=home,
+        )
+    return _(
+        "Nothing was done: only people of the organisation that installed Switchyard may press its buttons, and Slack "
+        "says that you are at home in another one. If that is one of its own workspaces, the operator of Switchyard "
+        "adds it to SWITCHYARD_SLACK__TEAMS."
+    )

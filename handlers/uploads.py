@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from bot.sentences import _, speak
 from handlers.addresses import is_slacks
 from handlers.asking import may_be_repeated
 
@@ -62,7 +63,7 @@ class Uploads:
             or not isinstance(address, str)
             or not is_slacks(address, self._client.base_url)
         ):
-            raise AmbiguousSendError("Slack named no address of its own to send the file to.")
+            raise AmbiguousSendError(_("Slack named no address of its own to send the file to."))
         await self._carry(address, file)
         return file_id
 
@@ -70,19 +71,19 @@ class Uploads:
         """The address is a secret: it goes out as it came, and into no error."""
         session = self._client.session
         if session is None:
-            raise MessengerError("There is no session to send a file with.")
+            raise MessengerError(_("There is no session to send a file with."))
         try:
             with file.open("rb") as data:
                 async with session.post(address, data=data, allow_redirects=False, **self._options()) as reply:
                     status = reply.status
         except FileNotFoundError:
-            raise MessengerError("The kept file is gone.", code="file_gone") from None
+            raise MessengerError(_("The kept file is gone."), code="file_gone") from None
         except (*self._transport.not_sent, *self._transport.unclear):
-            raise AmbiguousSendError("The file did not get through to Slack.") from None
+            raise AmbiguousSendError(_("The file did not get through to Slack.")) from None
         if status == 413:
-            raise MessengerError("Slack does not take a file of this size.", code=TOO_LARGE)
+            raise MessengerError(_("Slack does not take a file of this size."), code=TOO_LARGE)
         if status != 200:
-            raise AmbiguousSendError(f"Slack did not take the file (HTTP {status}).")
+            raise AmbiguousSendError(_("Slack did not take the file (HTTP {status}).", status=status))
 
     def _options(self) -> dict[str, Any]:
         patience = self._transport.upload_timeout
@@ -93,9 +94,9 @@ class Uploads:
 
         async def complete() -> Any:
             return await self._client.files_completeUploadExternal(
-                files=[{"id": file_id, "title": title}],
+                files=[{"id": file_id, "title": speak(title)}],
                 channel_id=channel,
-                initial_comment=comment,
+                initial_comment=speak(comment),
                 thread_ts=thread_ts,
             )
 
@@ -104,7 +105,7 @@ class Uploads:
         shown = _shared(files[0]) if isinstance(files, list) and files and isinstance(files[0], Mapping) else None
         found = shown if shown and shown.permalink else await self.find(file_id)
         if found is None:
-            raise AmbiguousSendError("Slack's answer could not be read.")
+            raise AmbiguousSendError(_("Slack's answer could not be read."))
         return found
 
     async def find(self, file_id: str) -> Shared | None:
@@ -123,12 +124,12 @@ class Uploads:
         except MessengerError as error:
             if error.code == "file_not_found":
                 return None
-            sentence = f"It cannot be looked up whether the file was shared: {error}"
+            sentence = _("It cannot be looked up whether the file was shared: {problem}", problem=str(error))
             raise AmbiguousSendError(sentence, code=error.code) from None
         found = reply.get("file")
         shown = _shared(found) if isinstance(found, Mapping) else None
         if shown is None or not shown.permalink or not shown.ts:
-            raise AmbiguousSendError("Slack does not show yet whether the file was shared.")
+            raise AmbiguousSendError(_("Slack does not show yet whether the file was shared."))
         return shown
 
 

@@ -11,6 +11,7 @@ from bot.domain.jobs import Job
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Click, Deps
+from bot.sentences import _
 from bot.usecases.cancel import cancel, keep_watching, offer_again
 from bot.usecases.decide import UNKNOWN_PROMPT, decide
 from bot.usecases.explain import explain_prompt
@@ -45,7 +46,7 @@ async def press(deps: Deps, payload: ActionPayload) -> Say | Message:
 
 def click_on(deps: Deps, value: str, answer: Answer, actor: Actor, *, url: str, reason: str = "") -> Click:
     """An answer to a prompt; `value` is what its button carried: the prompt's id and the digest of what it showed."""
-    prompt_id, _, digest = value.partition("|")
+    prompt_id, _bar, digest = value.partition("|")
     return Click(
         id=deps.new_id(),
         prompt_id=prompt_id,
@@ -63,7 +64,7 @@ async def _approve(deps: Deps, payload: ActionPayload) -> Say:
 
 
 async def _answer(deps: Deps, payload: ActionPayload) -> Say:
-    _, _, which = payload.pressed.action_id.partition(":")
+    _action, _colon, which = payload.pressed.action_id.partition(":")
     if which not in Answer.__members__.values():
         return Say(text=UNKNOWN_PROMPT)
     return await _decide(deps, payload, Answer(which))
@@ -100,14 +101,14 @@ async def _start_another(deps: Deps, payload: ActionPayload) -> Say:
 
 
 async def _watch(deps: Deps, payload: ActionPayload) -> Say:
-    provider, _, rest = payload.pressed.value.partition("|")
-    index, _, words = rest.partition("|")
-    said, _ = await watch(deps, _asking(deps, payload, provider, words), _number(index, otherwise=-1))
+    provider, _bar, rest = payload.pressed.value.partition("|")
+    index, _bar, words = rest.partition("|")
+    said, _inquiry = await watch(deps, _asking(deps, payload, provider, words), _number(index, otherwise=-1))
     return said
 
 
 async def _look(deps: Deps, payload: ActionPayload) -> Say:
-    provider, _, words = payload.pressed.value.partition("|")
+    provider, _bar, words = payload.pressed.value.partition("|")
     return await inquire(deps, _asking(deps, payload, provider, words), may_publish=True)
 
 
@@ -124,13 +125,13 @@ def _asking(deps: Deps, payload: ActionPayload, name: str, words: str) -> Asking
 
 
 async def _jobs_page(deps: Deps, payload: ActionPayload) -> Message:
-    number, _, query = payload.pressed.value.partition("|")
+    number, _bar, query = payload.pressed.value.partition("|")
     place = payload.channel.id if payload.channel else ""
     return await show_page(deps, query, _number(number, otherwise=0), actor=payload.actor, place=place)
 
 
 async def _export(deps: Deps, payload: ActionPayload) -> Say | Message:
-    _, _, which = payload.pressed.action_id.partition(":")
+    _action, _colon, which = payload.pressed.action_id.partition(":")
     if which not in Form.__members__.values():
         return Say(text=UNKNOWN_PROMPT)
     place = payload.channel.id if payload.channel else ""
@@ -150,12 +151,12 @@ async def _scores(deps: Deps, payload: ActionPayload) -> Message:
 async def _labels(deps: Deps, payload: ActionPayload) -> Message:
     job = await require_job(deps, payload)
     if job.plan is None or job.plan.payload is None:
-        raise RefusedError("No file is sent for this training, or it was not checked yet.")
+        raise RefusedError(_("No file is sent for this training, or it was not checked yet."))
     return charts.balance(job.plan.payload)
 
 
 async def _story(deps: Deps, payload: ActionPayload) -> Message:
-    job_id, _, number = payload.pressed.value.partition("|")
+    job_id, _bar, number = payload.pressed.value.partition("|")
     return await tell_story(deps, shown(job_id), payload.actor.team, _number(number, otherwise=0))
 
 
@@ -168,7 +169,7 @@ async def require_job(deps: Deps, payload: ActionPayload) -> Job:
     """The training whose id a button carries. Raises RefusedError for one that is not kept in this workspace."""
     job = await deps.store.job(payload.pressed.value)
     if job is None or job.request.actor.team != payload.actor.team:
-        raise RefusedError("This button belongs to no training that Switchyard keeps here, so nothing was done.")
+        raise RefusedError(_("This button belongs to no training that Switchyard keeps here, so nothing was done."))
     return job
 
 
@@ -177,7 +178,7 @@ async def _as_command(deps: Deps, payload: ActionPayload) -> Message:
     provider = deps.providers.get(job.request.provider)
     line = to_line(provider, job.request)
     if line is None:
-        raise RefusedError("No command says all of this. *Again* opens the form with what is known of it.")
+        raise RefusedError(_("No command says all of this. *Again* opens the form with what is known of it."))
     return help_views.command(line)
 
 

@@ -12,8 +12,9 @@ from bot.domain.explaining import DAYS as NAMES
 from bot.domain.policy import DAYS, Quiet
 from bot.errors import UsageError
 from bot.ports import Deps
+from bot.sentences import _
 from bot.usecases import following
-from handlers.grammar import Word, duration, given_twice, is_job_id, nearest, shown
+from handlers.grammar import Word, duration, given_twice, is_job_id, nearest, one_too_many, shown, with_usage
 from handlers.payloads import CommandPayload
 from handlers.views import wishes
 from handlers.views.blocks import Message
@@ -22,7 +23,7 @@ FOLLOW = "`/jobs follow PROVIDER [MODEL] [all|ends|failures|approvals] [here|me]
 UNFOLLOW = "`/jobs unfollow PROVIDER|all [MODEL] [all|ends|failures|approvals] [here|me]`"
 MUTE = "`/jobs mute JOB|PROVIDER|all [MODEL] [for=8h]`"
 UNMUTE = "`/jobs unmute [JOB|PROVIDER|all] [MODEL]`"
-QUIET = "`/jobs quiet 22:00-07:00 [sat,sun]`, or `/jobs quiet off`"
+QUIET = _("`/jobs quiet 22:00-07:00 [sat,sun]`, or `/jobs quiet off`")
 
 LONGEST_MUTE = timedelta(days=366)
 MOST_PATTERN = 200
@@ -59,7 +60,7 @@ async def _follow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) ->
 
 async def _unfollow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
     if not words:
-        raise UsageError(f"What is no longer to be told? It goes: {UNFOLLOW}.")
+        raise UsageError(with_usage(_("What is no longer to be told?"), UNFOLLOW))
     meant = read_meant(words, _names(deps), UNFOLLOW)
     target = _target(payload, meant.is_here)
     return await following.unfollow(deps, payload.actor, target, meant.about, meant.topic)
@@ -68,7 +69,7 @@ async def _unfollow(deps: Deps, payload: CommandPayload, words: Sequence[Word]) 
 async def _mute(deps: Deps, payload: CommandPayload, words: Sequence[Word]) -> Say:
     rest, lasts = take_lasting(words)
     if not rest:
-        raise UsageError(f"What is to be muted? It goes: {MUTE}.")
+        raise UsageError(with_usage(_("What is to be muted?"), MUTE))
     job_id, about = read_muted(rest, _names(deps), MUTE)
     return await following.mute(deps, payload.actor, job_id=job_id, about=about, lasts=lasts)
 
@@ -108,7 +109,7 @@ def _target(payload: CommandPayload, is_here: bool | None) -> str:
     if not is_here:
         return payload.user_id
     if not is_channel(payload.channel_id):
-        raise UsageError("`here` is a direct message: leave it out, or type this in a channel.", word="here")
+        raise UsageError(_("`here` is a direct message: leave it out, or type this in a channel."), word="here")
     return payload.channel_id
 
 
@@ -122,7 +123,7 @@ def read_meant(words: Sequence[Word], providers: Collection[str], usage: str) ->
     for word in words[1:]:
         name, text = _kind(word, topics)
         if name in found:
-            raise given_twice(name) if word.name else _one_too_many(word, usage)
+            raise given_twice(name) if word.name else one_too_many(word.text, usage)
         found[name] = text
     topic, place = found.get("topic"), found.get("place")
     about = About(provider=found["provider"], model=found.get("model", ""))
@@ -133,7 +134,7 @@ def _kind(word: Word, topics: Collection[str]) -> tuple[str, str]:
     key = word.text.casefold()
     if word.name:
         if word.name != "model":
-            raise UsageError(f"`{shown(word.name)}=` is not known here: `model=` is.", word=word.name)
+            raise UsageError(_("`{option}=` is not known here: `model=` is.", option=shown(word.name)), word=word.name)
         return "model", read_pattern(word.text)
     if key in topics:
         return "topic", key
@@ -141,20 +142,17 @@ def _kind(word: Word, topics: Collection[str]) -> tuple[str, str]:
         return "place", key
     near = get_close_matches(key, [*topics, *_PLACES], n=1, cutoff=_CLOSE)
     if near:
-        typed = shown(word.text)
-        sentence = f"`{typed}` is nearly a word of this command; a model of that name is `model={typed}`."
+        sentence = _(
+            "`{word}` is nearly a word of this command; a model of that name is `model={word}`.", word=shown(word.text)
+        )
         raise UsageError(sentence, word=word.text, suggestion=near[0])
     return "model", read_pattern(word.text)
-
-
-def _one_too_many(word: Word, usage: str) -> UsageError:
-    return UsageError(f"`{shown(word.text)}` is one word too many. It goes: {usage}.", word=word.text)
 
 
 def read_pattern(text: str) -> str:
     """A pattern for models. Raises UsageError."""
     if not text.strip() or len(text) > MOST_PATTERN:
-        raise UsageError(f"A model's name has 1 to {MOST_PATTERN} characters.", word=text)
+        raise UsageError(_("A model's name has 1 to {most} characters.", most=MOST_PATTERN), word=text)
     return text.strip()
 
 
@@ -165,7 +163,7 @@ def _provider(word: Word, providers: Collection[str], usage: str) -> str:
     if key in providers:
         return key
     raise UsageError(
-        f"`{shown(word.whole())}` is no service here. It goes: {usage}.",
+        with_usage(_("`{word}` is no service here.", word=shown(word.whole())), usage),
         word=word.whole(),
         suggestion=nearest(key, [*providers, EACH]),
     )
@@ -178,7 +176,8 @@ def take_lasting(words: Sequence[Word]) -> tuple[list[Word], timedelta]:
         raise given_twice("for")
     lasts = duration(said[0].text, "for") if said else following.MUTED_FOR
     if not timedelta() < lasts <= LONGEST_MUTE:
-        raise UsageError(f"`for={shown(said[0].text)}` is not between an hour and a year.", word=said[0].text)
+        problem = _("`for={word}` is not between an hour and a year.", word=shown(said[0].text))
+        raise UsageError(problem, word=said[0].text)
     return [word for word in words if word.name != "for"], lasts
 
 
@@ -187,11 +186,11 @@ def read_muted(words: Sequence[Word], providers: Collection[str], usage: str) ->
     first = words[0].whole().casefold()
     if is_job_id(first):
         if len(words) > 1:
-            raise _one_too_many(words[1], usage)
+            raise one_too_many(words[1].text, usage)
         return first, About()
     provider = _provider(words[0], providers, usage)
     if len(words) > 2:
-        raise _one_too_many(words[2], usage)
+        raise one_too_many(words[2].text, usage)
     model = read_pattern(words[1].text if words[1].name == "model" else words[1].whole()) if len(words) > 1 else ""
     return "", About(provider=provider, model=model)
 
@@ -213,13 +212,13 @@ def read_quiet(words: Sequence[Word]) -> Quiet:
 def as_quiet(hours: Quiet | None, days: Collection[int]) -> Quiet:
     """Hours and whole days together. Raises UsageError where that is never, or always."""
     if hours is not None and hours.begins == hours.ends:
-        raise UsageError("These hours end when they begin: give two different times, as in 22:00 and 07:00.")
+        raise UsageError(_("These hours end when they begin: give two different times, as in 22:00 and 07:00."))
     if len(days) == len(DAYS):
         raise UsageError(
-            "Every day would be quiet, so nothing would ever be told: `/jobs mute all` does that for a while."
+            _("Every day would be quiet, so nothing would ever be told: `/jobs mute all` does that for a while.")
         )
     if hours is None and not days:
-        raise UsageError(f"When is it to be quiet? It goes: {QUIET}. `/jobs follow` says what holds.")
+        raise UsageError(_("When is it to be quiet? It goes: {usage}. `/jobs follow` says what holds.", usage=QUIET))
     midnight = time(0)
     return Quiet(
         begins=hours.begins if hours else midnight, ends=hours.ends if hours else midnight, days=tuple(sorted(days))
@@ -235,7 +234,7 @@ def _days(word: Word) -> set[int]:
     wrong = next((day for day in named if day not in DAYS), None)
     if wrong is not None or word.name not in ("", "days"):
         raise UsageError(
-            f"`{shown(word.whole())}` is neither hours nor days. It goes: {QUIET}.",
+            with_usage(_("`{word}` is neither hours nor days.", word=shown(word.whole())), QUIET),
             word=word.whole(),
             suggestion=nearest(wrong or "", DAYS) if len(named) == 1 else "",
         )

@@ -9,10 +9,11 @@ from bot.domain.job_exports import Form
 from bot.domain.requests import Actor
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter
+from bot.sentences import _
 from bot.usecases.cards import about
 from bot.usecases.export import ExportWish, ask_export
 from handlers.commands import attention
-from handlers.grammar import SCOPES, Word, parse_history, shown, split, take_export
+from handlers.grammar import SCOPES, Word, parse_history, shown, split, take_export, with_usage
 from handlers.payloads import CommandPayload
 from handlers.views import charts, history, recurring
 from handlers.views.blocks import Message
@@ -28,7 +29,7 @@ async def answer(deps: Deps, payload: CommandPayload) -> Say | Message:
         return await attention.answer(deps, payload, verb, words[1:])
     if verb in EVERY_WORDS:
         return await _list_recurring(deps, words[1:], payload.actor, payload.channel_id)
-    form, _ = take_export(words)
+    form, _rest = take_export(words)
     actor, place = payload.actor, payload.channel_id
     if form is not None:
         return await export(deps, payload.typed, form, key=payload.trigger_id, actor=actor, place=place)
@@ -40,7 +41,8 @@ async def _list_recurring(deps: Deps, words: Sequence[Word], actor: Actor, place
     scope = words[0].whole().casefold() if words else "here"
     if len(words) > 1 or scope not in SCOPES:
         wrong = shown(words[-1].whole())
-        raise UsageError(f"`{wrong}` is not known here. It goes: `/jobs every [here|mine|all]`.", word=wrong)
+        problem = _("`{word}` is not known here.", word=wrong)
+        raise UsageError(with_usage(problem, "`/jobs every [here|mine|all]`"), word=wrong)
     where = {"place": place if scope == "here" else "", "user": actor.user if scope == "mine" else ""}
     found = await deps.store.schedules(actor.team, **where, limit=recurring.MOST + 1)
     titles = {one.request.provider: about(deps, one.request.provider)[0] for one in found}
@@ -57,8 +59,7 @@ async def show_page(deps: Deps, query: str, number: int, *, actor: Actor, place:
 
 async def export(deps: Deps, query: str, form: Form, *, key: str, actor: Actor, place: str) -> Say:
     """All that `/jobs` + query means to this person in this conversation, as a file. Raises UsageError."""
-    _, words = take_export(split(query))
-    wanted = _wanted(deps, words, actor, place)
+    wanted = _wanted(deps, take_export(split(query))[1], actor, place)
     return await ask_export(deps, ExportWish(key=key, actor=actor, wanted=wanted, form=form))
 
 
@@ -76,7 +77,7 @@ async def show_durations(deps: Deps, query: str, *, actor: Actor, place: str) ->
 def _check_length(query: str) -> None:
     """What would not fit into the buttons below an answer is not looked for."""
     if len(query) > history.MOST_QUERY:
-        raise UsageError(f"That is too long to look for: write at most {history.MOST_QUERY:,} characters.")
+        raise UsageError(_("That is too long to look for: write at most {most:,} characters.", most=history.MOST_QUERY))
 
 
 def _wanted(deps: Deps, words: Sequence[Word], actor: Actor, place: str) -> JobFilter:

@@ -9,10 +9,11 @@ from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter, Powers
+from bot.sentences import _
 from bot.usecases.cards import about
 from bot.usecases.former import kept_data
 from bot.usecases.inquire import Asking, inquire
-from handlers.grammar import Word, is_job_id, parse_reference, shown, split
+from handlers.grammar import Word, is_job_id, one_too_many, parse_reference, shown, split
 from handlers.payloads import CommandPayload
 from handlers.views import charts, history
 from handlers.views.blocks import Message
@@ -44,7 +45,7 @@ async def answer_status(deps: Deps, payload: CommandPayload, words: Sequence[Wor
 
 async def _answer_job(deps: Deps, job_id: str, more: Sequence[Word], team: str) -> Message:
     if more:
-        raise UsageError(f"`{shown(more[0].whole())}` is one word too many. It goes: `/status {job_id}`.")
+        raise one_too_many(more[0].whole(), f"`/status {job_id}`")
     return await tell_story(deps, job_id, team)
 
 
@@ -52,8 +53,8 @@ async def tell_story(deps: Deps, job_id: str, team: str, number: int = 0) -> Mes
     """A page of one job's story. Raises UsageError for a job that is not kept here."""
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != team:
-        raise UsageError(f"Switchyard keeps no training `{job_id}`. `/jobs` lists them.", word=job_id)
-    title, _ = about(deps, job.request.provider)
+        raise UsageError(_("Switchyard keeps no training `{job}`. `/jobs` lists them.", job=job_id), word=job_id)
+    title, _powers = about(deps, job.request.provider)
     moves, prompts = await deps.store.transitions(job_id), await deps.store.prompts(job_id)
     told, is_kept = Story(job=job, moves=tuple(moves), prompts=tuple(prompts)), await kept_data(deps, job) is not None
     return history.story(told, title, deps.now(), number=number, is_kept=is_kept)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from bot.domain.changes import Button, Say
+from bot.domain.jobs import Job
 from bot.domain.recurring import Timetable, fixed_names
 from bot.domain.requests import TrainRequest
 from bot.domain.text import code, readable
 from bot.errors import DataError, UsageError
 from bot.ports import Answered, Asked, Deps
+from bot.sentences import _
 from bot.usecases.plan import plan_recurring
 from bot.usecases.request import request_training
 from handlers.commands.status import answer_status
@@ -48,7 +50,7 @@ def _with_form(payload: CommandPayload, error: Exception) -> Say:
 
 def form_button(typed: str) -> Button:
     """Opens the form with what was typed, without the signs for which a command is refused: it would show them."""
-    return Button(label="Open the form", action=Action.FORM, value=readable(typed))
+    return Button(label=_("Open the form"), action=Action.FORM, value=readable(typed))
 
 
 def _help(deps: Deps, words: Sequence[Word]) -> Message:
@@ -76,19 +78,35 @@ async def _plan(deps: Deps, request: TrainRequest, every: Timetable, words: Sequ
         line = with_marks(provider, words) if fixed_names(provider.arguments, request) else None
         if line is None:
             raise
-        raise UsageError(f"{error} Paste this: `{line}`", word=error.word) from None
+        told = _("{problem} Paste this: `{command}`", problem=str(error), command=line)
+        raise UsageError(told, word=error.word) from None
 
 
 def tell_request(title: str, answered: Answered, request_key: str) -> Say:
     """What somebody who asked for a training is told."""
     job = answered.job
-    name = named(title, job)
+    name, id_ = named(title, job), code(job.id)
     if answered.asked is Asked.NEW:
-        return Say(text=f"Got it: {name}, as training {code(job.id)}. Its card follows in this conversation.")
-    state = PHRASES[job.state]
+        text = _("Got it: {training}, as training {id}. Its card follows in this conversation.", training=name, id=id_)
+        return Say(text=text)
     if answered.asked is Asked.BUSY:
-        text = f"{name} is in training already, as {code(job.id)} ({state}). {title} trains a model once at a time."
-        return Say(text=f"{text} Nothing new was started; wait for its end, or cancel it.")
-    again = Button(label="Start another", action=Action.START_ANOTHER, value=request_key)
-    text = f"You asked for exactly this a moment ago: {name} is {code(job.id)} ({state}). Nothing new was started."
+        return Say(text=_busy(title, job))
+    text = _(
+        "You asked for exactly this a moment ago: {training} is {id} ({state}). Nothing new was started.",
+        training=name,
+        id=id_,
+        state=PHRASES[job.state],
+    )
+    again = Button(label=_("Start another"), action=Action.START_ANOTHER, value=request_key)
     return Say(text=text, buttons=(again,))
+
+
+def _busy(title: str, job: Job) -> str:
+    return _(
+        "{training} is in training already, as {id} ({state}). {service} trains a model once at a time. "
+        "Nothing new was started; wait for its end, or cancel it.",
+        training=named(title, job),
+        id=code(job.id),
+        state=PHRASES[job.state],
+        service=title,
+    )

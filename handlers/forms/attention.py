@@ -14,6 +14,7 @@ from bot.domain.policy import Quiet
 from bot.domain.requests import Actor
 from bot.errors import RefusedError, UsageError
 from bot.ports import Deps
+from bot.sentences import _, joined
 from bot.usecases import following
 from handlers.commands.attention import MUTE as MUTE_USAGE
 from handlers.commands.attention import as_quiet, is_channel, read_muted, read_pattern, read_quiet
@@ -24,7 +25,7 @@ from handlers.views import wishes_form as form
 
 T = TypeVar("T")
 
-_LATE = "Slack did not open the form in time. Please press once more."
+_LATE = _("Slack did not open the form in time. Please press once more.")
 
 
 async def open_wishes(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
@@ -64,7 +65,8 @@ async def submit_wishes(deps: Deps, payload: SubmissionPayload) -> Mapping[str, 
     typed = _read(deps, payload.view.texts, faults)
     said = [] if faults else [one.text async for one in _keep(deps, payload.actor, typed, state.channel, faults)]
     if not faults:
-        await answer_where_opened(deps, payload.actor, state.url, Say(text="\n".join(said) or "Nothing was changed."))
+        text = joined("\n", said) or _("Nothing was changed.")
+        await answer_where_opened(deps, payload.actor, state.url, Say(text=text))
     return faults
 
 
@@ -90,7 +92,7 @@ def _read(deps: Deps, texts: Mapping[str, str], faults: dict[str, str]) -> _Type
 def _read_follow(texts: Mapping[str, str]) -> About | None:
     provider, model = texts.get(form.FOLLOW, ""), texts.get(form.MODEL, "").strip()
     if model and not provider:
-        raise UsageError("Choose the service of this model, or every service.")
+        raise UsageError(_("Choose the service of this model, or every service."))
     if not provider:
         return None
     return About(provider="" if provider == form.EACH else provider, model=read_pattern(model) if model else "")
@@ -105,7 +107,7 @@ def _read_quiet(texts: Mapping[str, str]) -> Quiet | None:
     clocks = [texts.get(block) or form.NO_HOURS for block in (form.BEGINS, form.ENDS)]
     days = {int(day) for day in texts.get(form.DAYS, "").split(",") if day}
     if clocks.count(form.NO_HOURS) == 1:
-        raise UsageError("Quiet hours need both: from when and until when.")
+        raise UsageError(_("Quiet hours need both: from when and until when."))
     hours = read_quiet(split("-".join(clocks))) if form.NO_HOURS not in clocks else None
     return as_quiet(hours, days) if hours or days else None
 

@@ -8,6 +8,7 @@ from bot.domain.jobs import Job
 from bot.domain.shared_files import id_in
 from bot.domain.text import cut, in_one_line
 from bot.ports import Provider
+from bot.sentences import _
 from bot.usecases.choices import Offers
 
 MOST = 10
@@ -41,7 +42,9 @@ def fitting(provider: Provider, files: Mapping[str, str]) -> dict[str, str]:
 
 def offered(offers: Offers, provider: Provider, files: Mapping[str, str]) -> Offers:
     """The offers with these files before what lies in the data folder."""
-    mine = [Choice(value=id_, label=f"{name} (in Slack)") for id_, name in fitting(provider, files).items()]
+    mine = [
+        Choice(value=id_, label=_("{file} (in Slack)", file=name)) for id_, name in fitting(provider, files).items()
+    ]
     roles = [option.name for option in provider.arguments.options if option.kind is Kind.SOURCE] if mine else []
     return replace(offers, found={**offers.found, **{role: [*mine, *offers.found.get(role, ())] for role in roles}})
 

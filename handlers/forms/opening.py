@@ -9,11 +9,15 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.changes import Say
 from bot.domain.requests import Actor
 from bot.ports import Deps
+from bot.sentences import _
 from bot.usecases.home import answer_at_home
 from bot.usecases.moves import body_of, tell_person
 from handlers.messenger import code_of
 
 log = logging.getLogger(__name__)
+
+PRESS_ONCE_MORE = _("Slack did not open the form in time. Please press once more:")
+"""Stands above the button that opens it."""
 
 
 @asynccontextmanager

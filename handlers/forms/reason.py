@@ -10,26 +10,26 @@ from functools import partial
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.approvals import Answer, Outcome
-from bot.domain.changes import NOTHING, Say
+from bot.domain.changes import NOTHING, Button, Say
 from bot.ports import Click, Deps
+from bot.sentences import _
 from bot.usecases.decide import decide, may_answer, wants_reason
 from bot.usecases.home import answer_at_home
-from bot.usecases.moves import tell_person
+from bot.usecases.moves import body_of, tell_person
 from handlers.actions import click_on, press
-from handlers.forms.opening import or_else
+from handlers.forms.opening import PRESS_ONCE_MORE, or_else
 from handlers.ids import Action, action_of
 from handlers.payloads import ActionPayload, Carried, SubmissionPayload
 from handlers.views.blocks import Message
 from handlers.views.forms import MOST_REASON, REASON, reason_form
 
-_LATE = "Slack did not open the form in time. Please press once more"
-VERBS = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
+VERBS = {Answer.APPROVE: _("Approve"), Answer.REJECT: _("Reject")}
 
 
 async def press_or_ask(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say | Message:
     """Do what a button says; where it first wants a reason, open the form, if this person may answer."""
     answer = _asks_for_reason(payload)
-    prompt_id, _, _ = payload.pressed.value.partition("|")
+    prompt_id = payload.pressed.value.partition("|")[0]
     if answer is None or (answer is Answer.APPROVE and not await wants_reason(deps, prompt_id, answer)):
         return await press(deps, payload)
     denied = await may_answer(deps, prompt_id, payload.actor)
@@ -57,12 +57,13 @@ async def _open(
 async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: Answer) -> None:
     """A fresh button, seen only by who pressed, brings a fresh trigger."""
     if payload.is_at_home:
-        await answer_at_home(deps, payload.actor, Say(text=f"{_LATE}: *{VERBS[answer]}*."))
+        late = _("Slack did not open the form in time. Please press once more: *{button}*.", button=VERBS[answer])
+        await answer_at_home(deps, payload.actor, Say(text=late))
         return
     if not payload.response_url:
         return
-    button = {"label": VERBS[answer], "action": answer.value, "value": payload.pressed.value}
-    body = {"text": f"{_LATE}:", "buttons": [button]}
+    button = Button(label=VERBS[answer], action=answer.value, value=payload.pressed.value)
+    body = body_of(Say(text=PRESS_ONCE_MORE, buttons=(button,)))
     await deps.store.tell([tell_person(deps, payload.response_url, body)])
     deps.nudge("deliver")
 
@@ -71,17 +72,20 @@ async def submit_reason(deps: Deps, payload: SubmissionPayload) -> Say:
     """Answer with the reason that was typed. NOTHING is left to say once the answer stands."""
     carried = Carried.model_validate_json(payload.view.private_metadata)
     reason = _readable(payload.value(REASON, REASON))
-    prompt_id, _, _ = carried.value.partition("|")
+    prompt_id = carried.value.partition("|")[0]
     if not reason and await wants_reason(deps, prompt_id, carried.answer):
         denied = await may_answer(deps, prompt_id, payload.actor)
-        verb = VERBS[carried.answer]
-        return denied or Say(text=f"Nothing was done: this answer needs a reason. Please press *{verb}* once more.")
+        return denied or Say(text=_needs_reason(VERBS[carried.answer]))
     click = click_on(deps, carried.value, carried.answer, payload.actor, url=carried.url, reason=reason)
     said = await decide(deps, click)
     if not carried.url:
         # Asked for on the Home tab, where the next look goes when the form is closed.
         await answer_at_home(deps, payload.actor, said)
     return NOTHING if await _stands(deps, click) else said
+
+
+def _needs_reason(button: str) -> str:
+    return _("Nothing was done: this answer needs a reason. Please press *{button}* once more.", button=button)
 
 
 def _readable(typed: str) -> str:

@@ -13,22 +13,23 @@ from functools import partial
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.changes import NOTHING, Say
+from bot.domain.changes import NOTHING, Button, Say
 from bot.domain.recurring import Timetable
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.errors import DataError, RefusedError, UsageError
 from bot.ports import Asked, Deps, Provider
+from bot.sentences import _
 from bot.usecases.choices import Offers, again, read_offers
 from bot.usecases.decide import UNKNOWN_PROMPT
 from bot.usecases.home import answer_at_home
-from bot.usecases.moves import tell_person
+from bot.usecases.moves import body_of, tell_person
 from bot.usecases.plan import plan_recurring
 from bot.usecases.request import request_training
 from handlers.actions import require_job
 from handlers.commands.train import answer_train, form_button, tell_request
 from handlers.forms.attention import open_wishes
 from handlers.forms.files import file_of, offered, remembered, with_only_file
-from handlers.forms.opening import answer_where_opened, or_else
+from handlers.forms.opening import PRESS_ONCE_MORE, answer_where_opened, or_else
 from handlers.grammar import MOST_IN_A_SENTENCE, Word, parse_train, split
 from handlers.ids import Action
 from handlers.lines import Draft, draft_of_request, draft_of_words, problems_of, words_of
@@ -40,8 +41,8 @@ from handlers.views.training_forms import MOST_METADATA, PROVIDER, besides, bloc
 
 log = logging.getLogger(__name__)
 
-TOO_LATE = "Slack did not open the form in time."
-NOT_THERE = "The fields of this service are not there yet. Wait a moment, or choose it once more."
+TOO_LATE = _("Slack did not open the form in time.")
+NOT_THERE = _("The fields of this service are not there yet. Wait a moment, or choose it once more.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Opening:
     state: FormState
     draft: Draft = field(default_factory=Draft)
     says: str = ""
-    button: Mapping[str, str]
+    button: Button
 
 
 # -- opening ----------------------------------------------------------------------------------------------------------
@@ -70,10 +71,9 @@ async def answer_train_or_open(deps: Deps, client: AsyncWebClient, payload: Comm
     return NOTHING
 
 
-def form_press(typed: str) -> Mapping[str, str]:
+def form_press(typed: str) -> Button:
     button = form_button(typed)
-    value = button.value if len(button.value) <= MOST_VALUE else ""
-    return {"label": button.label, "action": button.action, "value": value}
+    return button if len(button.value) <= MOST_VALUE else replace(button, value="")
 
 
 async def _open_typed(deps: Deps, client: AsyncWebClient, payload: ActionPayload) -> Say:
@@ -124,14 +124,14 @@ async def _open_again(deps: Deps, client: AsyncWebClient, payload: ActionPayload
     job = await require_job(deps, payload)
     provider = deps.providers.get(job.request.provider)
     draft = draft_of_request(provider, await again(deps, provider, job))
-    button = {"label": "Again", "action": Action.AGAIN.value, "value": job.id}
+    button = Button(label=_("Again"), action=Action.AGAIN, value=job.id)
     opening = _opening(payload, draft, button)
     state = opening.state.model_copy(update={"files": file_of(job)})
     start_opening(deps, client, replace(opening, state=state))
     return NOTHING
 
 
-def _opening(payload: ActionPayload, draft: Draft, button: Mapping[str, str], says: str = "") -> Opening:
+def _opening(payload: ActionPayload, draft: Draft, button: Button, says: str = "") -> Opening:
     channel = payload.channel.id if payload.channel else payload.actor.user
     state = FormState(channel=channel, url=payload.response_url)
     return Opening(
@@ -167,7 +167,7 @@ async def _offer_the_button_again(deps: Deps, opening: Opening) -> None:
         # The button of the Home tab stands there still.
         await answer_at_home(deps, opening.actor, Say(text=TOO_LATE), is_shut=False)
         return
-    body = {"text": f"{TOO_LATE} Please press once more:", "buttons": [dict(opening.button)]}
+    body = body_of(Say(text=PRESS_ONCE_MORE, buttons=(opening.button,)))
     await deps.store.tell([tell_person(deps, opening.state.url, body)])
     deps.nudge("deliver")
 
