@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.changes import NOTHING, Say
-from bot.domain.text import code, cut
+from bot.domain.text import code, cut, either
 from bot.ports import Deps, Provider
+from bot.sentences import _, joined
 from handlers.forms.files import fitting, remembered, with_only_file
 from handlers.forms.train import Opening, form_press, start_opening
 from handlers.lines import Draft
 from handlers.payloads import FormState, MessagePayload
 
-NO_FILE = (
+NO_FILE = _(
     "This message has no file to train with. Choose a message that shows one, or open the form with `/train` and put "
     "the file into it."
 )
@@ -45,10 +46,10 @@ def _typed(draft: Draft) -> str:
 
 def _none_takes(providers: Sequence[Provider], files: Mapping[str, str]) -> str:
     names = ", ".join(code(cut(name, 60)) for name in list(files.values())[:3])
-    kinds = [f"{one.title} {_kinds(one)}" for one in providers if one.data]
-    takes = f"There are: {'; '.join(kinds)}." if kinds else "None of them takes files."
-    return f"No service here trains with {names}. {takes}"
+    kinds = joined("; ", [joined(" ", [one.title, _kinds(one)]) for one in providers if one.data])
+    takes = _("There are: {kinds}.", kinds=kinds) if kinds else _("None of them takes files.")
+    return joined(" ", [_("No service here trains with {files}.", files=names), takes])
 
 
 def _kinds(provider: Provider) -> str:
-    return " or ".join(code(f"*{suffix}") for suffix in (provider.data.suffixes if provider.data else ()))
+    return either(code(f"*{suffix}") for suffix in (provider.data.suffixes if provider.data else ()))
