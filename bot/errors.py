@@ -6,6 +6,8 @@ Whose fault it is decides the branch: `UsageError` is the person's, `Configurati
 
 from enum import StrEnum
 
+from bot.sentences import _, joined
+
 
 class SwitchyardError(Exception):
     """Anything Switchyard can explain in a sentence."""
@@ -15,7 +17,8 @@ class UsageError(SwitchyardError):
     """A word of a command is wrong. `word` is what was typed, `suggestion` the nearest valid value."""
 
     def __init__(self, sentence: str, *, word: str = "", suggestion: str = "") -> None:
-        super().__init__(f"{sentence} Did you mean `{suggestion}`?" if suggestion else sentence)
+        asked = _("{sentence} Did you mean `{suggestion}`?", sentence=sentence, suggestion=suggestion)
+        super().__init__(asked if suggestion else sentence)
         self.word = word
         self.suggestion = suggestion
 
@@ -45,8 +48,8 @@ class NotConfiguredError(ConfigurationError):
 
     def __init__(self, title: str, keys: tuple[str, ...]) -> None:
         *most, last = keys
-        named = f"{', '.join(most)} and {last}" if most else last
-        super().__init__(f"{title} is not configured here. Its operator sets {named}.")
+        named = _("{most} and {last}", most=joined(", ", most), last=last) if most else last
+        super().__init__(_("{title} is not configured here. Its operator sets {named}.", title=title, named=named))
         self.keys = keys
 
 

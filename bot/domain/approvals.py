@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from bot.domain.policy import APPROVERS, EVERYBODY, REQUESTER, WORDS, Rule, groups_in
 from bot.domain.requests import Actor
-from bot.sentences import Text
+from bot.sentences import Text, _, joined
 
 
 class Subject(StrEnum):
@@ -44,7 +44,7 @@ ANSWERS: Mapping[Subject, tuple[Answer, ...]] = {
     Subject.GO_ON: (Answer.KEEP, Answer.GIVE_UP),
 }
 
-WITHDRAWN = "Withdrawn by the person who asked."
+WITHDRAWN = _("Withdrawn by the person who asked.")
 """The reason of a move that takes back what was asked for."""
 
 GATES = frozenset({Subject.START, Subject.PROMOTE, Subject.CANCEL})
@@ -176,7 +176,7 @@ def may_decide(actor: Actor, requester: Actor, electorate: Electorate, now: date
         return _denied(say_nobody(rule))
     # On an Enterprise Grid one person comes in through many teams, always under the same id.
     if actor.user == requester.user and not rule.may_approve_own:
-        return _denied("You asked for this yourself, so somebody else has to decide.")
+        return _denied(_("You asked for this yourself, so somebody else has to decide."))
     absent = [
         one.absent for one in rule.stand_ins if one.by == actor.user and one.holds(now) and one.absent != actor.user
     ]
@@ -188,30 +188,31 @@ def may_ask(actor: Actor, requester: Actor, electorate: Electorate, now: datetim
     """May this person have the act done, or asked of the approvers?"""
     askers = electorate.rule.askers
     if EVERYBODY in askers:
-        return Verdict(standing=Standing.ALLOWED, why="Everybody may ask for this.", seat=actor.user)
+        return Verdict(standing=Standing.ALLOWED, why=_("Everybody may ask for this."), seat=actor.user)
     if REQUESTER in askers and actor == requester:
-        return Verdict(standing=Standing.ALLOWED, why="You asked for this training.", seat=actor.user)
+        return Verdict(standing=Standing.ALLOWED, why=_("You asked for this training."), seat=actor.user)
     named = tuple(id_ for id_ in askers if id_ not in WORDS)
     verdicts = [_sits(actor.user, actor, named, electorate.groups, now)] if named else []
     if APPROVERS in askers:
         verdicts.append(_may_as_approver(actor, electorate, now))
-    return _first_that_counts(verdicts) if verdicts else _denied("Nobody may ask for this, says the policy.")
+    return _first_that_counts(verdicts) if verdicts else _denied(_("Nobody may ask for this, says the policy."))
 
 
 def is_approver_or(actor: Actor, requester: Actor, electorate: Electorate, now: datetime) -> Verdict:
     """May this person act on a job: the requester always, else who may approve?"""
     if actor == requester:
-        return Verdict(standing=Standing.ALLOWED, why="You asked for this training.", seat=actor.user)
+        return Verdict(standing=Standing.ALLOWED, why=_("You asked for this training."), seat=actor.user)
     verdict = may_decide(actor, requester, electorate, now)
     if verdict.standing is Standing.DENIED:
-        return _denied("Only the person who asked for this training or an approver can do that.")
+        return _denied(_("Only the person who asked for this training or an approver can do that."))
     return verdict
 
 
 def say_nobody(rule: Rule) -> str:
     """The sentence on a rule without approvers, with what would name some."""
-    where = f"the rule “{rule.name}” names no approver" if rule.name else f"the setting {_SETTING} is empty"
-    return f"Nobody may approve here: {where}."
+    if rule.name:
+        return _("Nobody may approve here: the rule “{rule}” names no approver.", rule=rule.name)
+    return _("Nobody may approve here: the setting {setting} is empty.", setting=_SETTING)
 
 
 _SETTING = "SWITCHYARD_APPROVALS__APPROVERS"
@@ -227,36 +228,46 @@ def _may_as_approver(actor: Actor, electorate: Electorate, now: datetime) -> Ver
     own = replace(electorate, rule=replace(electorate.rule, may_approve_own=True))
     verdict = may_decide(actor, Actor(), own, now)
     if verdict.standing is Standing.DENIED:
-        return _denied("Only the person who asked for this training or an approver can do that.")
+        return _denied(_("Only the person who asked for this training or an approver can do that."))
     return verdict
 
 
 def _sits(seat: str, actor: Actor, allowed: Sequence[str], known: Mapping[str, Group], now: datetime) -> Verdict:
     """Is the holder of this seat among those who are allowed, by name or through a group?"""
-    as_whom = f"<@{actor.user}>" if seat == actor.user else f"<@{actor.user}> stands in for <@{seat}>, who"
     if seat in allowed and seat not in groups_in(allowed):
-        return Verdict(standing=Standing.ALLOWED, why=f"{as_whom} is named.", seat=seat)
-    return _through_group(seat, as_whom, [known.get(id_, Group(id=id_)) for id_ in groups_in(allowed)], now)
+        return Verdict(standing=Standing.ALLOWED, why=_say_named(actor.user, seat), seat=seat)
+    return _through_group(seat, actor.user, [known.get(id_, Group(id=id_)) for id_ in groups_in(allowed)], now)
 
 
-def _through_group(seat: str, as_whom: str, groups: Sequence[Group], now: datetime) -> Verdict:
+def _say_named(user: str, seat: str) -> str:
+    if user == seat:
+        return _("<@{user}> is named.", user=user)
+    return _("<@{user}> stands in for <@{absent}>, who is named.", user=user, absent=seat)
+
+
+def _say_member(user: str, seat: str, group: str) -> str:
+    if user == seat:
+        return _("<@{user}> is in {group}.", user=user, group=named_group(group))
+    group = named_group(group)
+    return _("<@{user}> stands in for <@{absent}>, who is in {group}.", user=user, absent=seat, group=group)
+
+
+def _through_group(seat: str, user: str, groups: Sequence[Group], now: datetime) -> Verdict:
     fresh = [group for group in groups if group.is_fresh(now, GROUP_COPY_IS_GOOD_FOR)]
     for group in fresh:
         if seat in group.members:
-            why = f"{as_whom} is in {named_group(group.id)}."
-            return Verdict(standing=Standing.ALLOWED, why=why, seat=seat)
+            return Verdict(standing=Standing.ALLOWED, why=_say_member(user, seat, group.id), seat=seat)
     stale = [group for group in groups if group not in fresh and not is_given_up(group, now)]
     if stale:
-        names = ", ".join(named_group(group.id) for group in stale)
         return Verdict(
             standing=Standing.UNKNOWN,
-            why=f"Checking who is in {names}; your click is kept.",
+            why=_("Checking who is in {groups}; your click is kept.", groups=_names(stale)),
             stale=tuple(group.id for group in stale),
         )
     unreadable = [group for group in groups if group not in fresh]
     if unreadable:
         return _denied(say_unreadable(unreadable))
-    return _denied("You may not decide this: you are not among the approvers.")
+    return _denied(_("You may not decide this: you are not among the approvers."))
 
 
 def named_group(id_: str) -> str:
@@ -271,8 +282,11 @@ def is_given_up(group: Group, now: datetime) -> bool:
 
 def say_unreadable(groups: Sequence[Group]) -> str:
     """The sentence on groups that are given up."""
-    names = ", ".join(named_group(group.id) for group in groups)
-    return f"{names} cannot be read at the moment, so nobody is approved through it."
+    return _("{groups} cannot be read at the moment, so nobody is approved through it.", groups=_names(groups))
+
+
+def _names(groups: Sequence[Group]) -> str:
+    return joined(", ", [named_group(group.id) for group in groups])
 
 
 def _denied(why: str) -> Verdict:

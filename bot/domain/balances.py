@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.text import code, cut, escape, in_one_line
+from bot.domain.text import code, cut, escape, in_one_line, some_of
+from bot.sentences import _, joined
 
 MOST_KEPT = 50
 """So many labels are kept one by one; how many more there are, and their rows, is kept as numbers."""
@@ -57,30 +58,36 @@ def tell(balances: Iterable[Balance], most: int = MOST_TOLD) -> list[tuple[str, 
 
 
 def _heading(balance: Balance) -> str:
-    what = "Labels" if balance.is_label else f"Balance of {balance.column or 'a column without a name'}"
-    return what if balance.part == "data" else f"Evaluation: {what}"
+    column = balance.column or _("a column without a name")
+    what = _("Labels") if balance.is_label else _("Balance of {column}", column=column)
+    return what if balance.part == "data" else _("Evaluation: {what}", what=what)
 
 
 def _told(balance: Balance, most: int) -> str:
-    many = f"{balance.labels:,}: " if balance.is_label else ""
     if balance.labels <= most:
-        return many + ", ".join(_one(*one) for one in balance.counts)
+        return _counted(balance, joined(", ", [_one(*one) for one in balance.counts]))
     if most <= MOST_TOLD:
-        label, rows = balance.counts[0]
-        return f"{balance.labels:,}, from {_one(*balance.least)} to {_one(label, rows)}"
-    shown = ", ".join(_one(*one) for one in balance.counts[:most])
+        least, largest = _one(*balance.least), _one(*balance.counts[0])
+        return _("{count:,}, from {least} to {largest}", count=balance.labels, least=least, largest=largest)
+    shown = joined(", ", [_one(*one) for one in balance.counts[:most]])
     left = balance.counts[most:]
-    rows = balance.other_rows + sum(one for _, one in left)
-    return f"{many}{shown} and {balance.others + len(left):,} more with {rows:,} rows"
+    rows = balance.other_rows + sum(one for _label, one in left)
+    more = balance.others + len(left)
+    told = _("{shown} and {count:,} more with {rows:,} rows", shown=shown, count=more, rows=rows)
+    return _counted(balance, told)
+
+
+def _counted(balance: Balance, told: str) -> str:
+    return _("{count:,}: {labels}", count=balance.labels, labels=told) if balance.is_label else told
 
 
 def _one(label: str, rows: int) -> str:
-    return f"{as_code(label)} {rows:,}"
+    return _("{label} {rows:,}", label=as_code(label), rows=rows)
 
 
 def as_code(label: str) -> str:
     """A label as code, cut to what a line holds."""
-    return code(cut(label, MOST_IN_TOLD)) if label.strip() else "(empty)"
+    return code(cut(label, MOST_IN_TOLD)) if label.strip() else _("(empty)")
 
 
 def compare(then: Iterable[Balance], now: Iterable[Balance], told_then: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -91,19 +98,23 @@ def compare(then: Iterable[Balance], now: Iterable[Balance], told_then: Mapping[
     now, then = tuple(now), tuple(then)
     before = dict(tell(then))
     for heading, told in tell(now):
-        former = before.get(heading) or escape(in_one_line(told_then.get(heading, "none")).replace("`", "'"))
-        yield heading, f"{told}, as before" if former == told else f"{former} → {told}"
+        former = before.get(heading) or _as_told(told_then.get(heading, "")) or _("none")
+        is_same = former == told
+        yield heading, _("{now}, as before", now=told) if is_same else _("{then} → {now}", then=former, now=told)
     known = {(one.part, one.column): one for one in then}
     for one in now:
         came, went = changed(known.get((one.part, one.column), one), one)
-        yield from _named("New labels", came)
-        yield from _named("Labels no more there", went)
+        yield from _named(_("New labels"), came)
+        yield from _named(_("Labels no more there"), went)
+
+
+def _as_told(former: str) -> str:
+    return escape(in_one_line(former).replace("`", "'"))
 
 
 def _named(heading: str, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
     if labels:
-        more = f" and {len(labels) - MOST_TOLD:,} more" if len(labels) > MOST_TOLD else ""
-        yield heading, ", ".join(map(as_code, labels[:MOST_TOLD])) + more
+        yield heading, some_of([as_code(one) for one in labels[:MOST_TOLD]], MOST_TOLD, of=len(labels))
 
 
 def changed(then: Balance, now: Balance) -> tuple[list[str], list[str]]:

@@ -24,21 +24,15 @@ from bot.domain.policy import (
     StandIn,
 )
 from bot.domain.requests import Actor
-from bot.domain.text import code
+from bot.domain.text import code, either
 from bot.sentences import _, joined, ngettext
 
-_ACTS: Mapping[Act, str] = {
-    Act.START: "a start",
-    Act.SWITCH: "a switch",
-    Act.ACTIVATE: "an activation",
-    Act.CANCEL: "a cancelling",
-}
-_WORDS = {EVERYBODY: "everybody", REQUESTER: "who asked for the training", APPROVERS: "the approvers"}
+_WORDS = {EVERYBODY: _("everybody"), REQUESTER: _("who asked for the training"), APPROVERS: _("the approvers")}
 _REASONS: Mapping[Reasons, str] = {
-    Reasons.NEVER: "No reason is needed.",
-    Reasons.REJECT: "A rejection needs a reason.",
-    Reasons.APPROVE: "An approval needs a reason.",
-    Reasons.ALWAYS: "An approval and a rejection need a reason.",
+    Reasons.NEVER: _("No reason is needed."),
+    Reasons.REJECT: _("A rejection needs a reason."),
+    Reasons.APPROVE: _("An approval needs a reason."),
+    Reasons.ALWAYS: _("An approval and a rejection need a reason."),
 }
 DAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -71,7 +65,7 @@ def say_rule(
     """Which rule decides, what it wants, and what is known of its groups."""
     clause = policy.clause_for(act, provider, model)
     return [
-        f"{say_which(policy, clause)} It is about {_ACTS[act]} of {code(model)} at {provider}.",
+        joined(" ", [say_which(policy, clause), _say_act(act, code(model), provider)]),
         *_demands(clause.rule, now),
         *(_say_group(id_, groups.get(id_)) for id_ in clause.rule.groups),
     ]
@@ -89,9 +83,27 @@ def _however_old(groups: Mapping[str, Group], now: datetime) -> Mapping[str, Gro
 def say_which(policy: Policy, clause: Clause) -> str:
     """Where the rule stands."""
     if clause.line:
-        return f"The rule “{clause.rule.name}” decides ({policy.source} line {clause.line})."
-    why = f", since no rule of {policy.source} fits" if policy.source else ""
-    return f"The settings decide (SWITCHYARD_APPROVALS__…){why}."
+        return _(
+            "The rule “{rule}” decides ({file} line {line}).",
+            rule=clause.rule.name,
+            file=policy.source,
+            line=clause.line,
+        )
+    if policy.source:
+        return _("The settings decide (SWITCHYARD_APPROVALS__…), since no rule of {file} fits.", file=policy.source)
+    return _("The settings decide (SWITCHYARD_APPROVALS__…).")
+
+
+def _say_act(act: Act, model: str, provider: str) -> str:
+    match act:
+        case Act.START:
+            return _("It is about a start of {model} at {provider}.", model=model, provider=provider)
+        case Act.SWITCH:
+            return _("It is about a switch of {model} at {provider}.", model=model, provider=provider)
+        case Act.ACTIVATE:
+            return _("It is about an activation of {model} at {provider}.", model=model, provider=provider)
+        case Act.CANCEL:
+            return _("It is about a cancelling of {model} at {provider}.", model=model, provider=provider)
 
 
 def in_plain_text(sentence: str) -> str:
@@ -111,39 +123,56 @@ def say_span(span: timedelta) -> str:
 
 
 def _demands(rule: Rule, now: datetime) -> Iterator[str]:
-    yield f"May ask: {_named(rule.askers) or 'nobody'}."
+    yield _("May ask: {who}.", who=_named(rule.askers))
     if not rule.needed:
-        yield "No approval is needed."
+        yield _("No approval is needed.")
         return
-    yield f"May approve: {_named(rule.approvers) or 'nobody'}; {_say_needed(rule)}."
-    yield "Who asked may approve too." if rule.may_approve_own else "Who asked may not approve."
+    yield ngettext(
+        "May approve: {who}; one yes is needed.",
+        "May approve: {who}; {count} have to.",
+        rule.needed,
+        who=_named(rule.approvers),
+    )
+    yield _("Who asked may approve too.") if rule.may_approve_own else _("Who asked may not approve.")
     if rule.second and rule.second_after is not None:
-        yield f"After {say_span(rule.second_after)} also: {_named(rule.second)}."
+        yield _("After {span} also: {who}.", span=say_span(rule.second_after), who=_named(rule.second))
     yield from (_say_stand_in(one) for one in rule.stand_ins if one.until >= now.date())
     yield _REASONS[rule.reasons]
     yield _say_times(rule)
     if rule.quiet is not None and rule.remind_after is not None:
         yield _say_quiet(rule.quiet)
     if rule.pass_quiet:
-        yield "Questions mention people in quiet hours of their own, too."
-
-
-def _say_needed(rule: Rule) -> str:
-    return "one yes is needed" if rule.needed == 1 else f"{rule.needed} have to"
+        yield _("Questions mention people in quiet hours of their own, too.")
 
 
 def _say_times(rule: Rule) -> str:
-    expires = f"It expires after {say_span(rule.expires_after)}"
+    span = say_span(rule.expires_after)
     if rule.remind_after is None:
-        return f"{expires}; nobody is reminded."
-    further = f"each further pause is {rule.remind_factor:g} times as long" if rule.remind_factor != 1 else "then again"
-    return f"{expires}; a reminder comes after {say_span(rule.remind_after)}, {further}."
+        return _("It expires after {span}; nobody is reminded.", span=span)
+    pause, factor = say_span(rule.remind_after), rule.remind_factor
+    if factor == 1:
+        return _("It expires after {span}; a reminder comes after {pause}, then again.", span=span, pause=pause)
+    return _(
+        "It expires after {span}; a reminder comes after {pause}, each further pause is {factor:g} times as long.",
+        span=span,
+        pause=pause,
+        factor=factor,
+    )
 
 
 def _say_quiet(quiet: Quiet) -> str:
-    days = say_days(quiet.days)
-    hours = "" if quiet.begins == quiet.ends else f"from {_clock(quiet.begins)} to {_clock(quiet.ends)}"
-    return f"Nobody is reminded {' and on '.join(filter(None, [hours, days])) or 'later'} ({quiet.zone})."
+    begins, ends, days, zone = _clock(quiet.begins), _clock(quiet.ends), say_days(quiet.days), quiet.zone
+    if begins == ends:
+        return _("Nobody is reminded {days} ({zone}).", days=days or _("later"), zone=zone)
+    if not days:
+        return _("Nobody is reminded from {begins} to {ends} ({zone}).", begins=begins, ends=ends, zone=zone)
+    return _(
+        "Nobody is reminded from {begins} to {ends} and on {days} ({zone}).",
+        begins=begins,
+        ends=ends,
+        days=days,
+        zone=zone,
+    )
 
 
 def say_days(days: Sequence[int]) -> str:
@@ -156,58 +185,108 @@ def _clock(at: time) -> str:
 
 
 def _say_stand_in(one: StandIn) -> str:
-    return f"<@{one.by}> stands in for <@{one.absent}> from {one.since} to {one.until}."
+    return _(
+        "<@{user}> stands in for <@{absent}> from {since} to {until}.",
+        user=one.by,
+        absent=one.absent,
+        since=str(one.since),
+        until=str(one.until),
+    )
 
 
 def _say_group(id_: str, group: Group | None) -> str:
+    name = named_group(id_)
     if group is None or group.read_at is None:
-        return f"Who is in {named_group(id_)} was not read yet."
-    people = f"{len(group.members)} {'member' if len(group.members) == 1 else 'members'}"
-    broken = "; since then it cannot be read" if group.failing_since is not None else ""
-    return f"{named_group(id_)} has {people}, read {group.read_at:%Y-%m-%d %H:%M:%S} UTC{broken}."
+        return _("Who is in {group} was not read yet.", group=name)
+    at, count = f"{group.read_at:%Y-%m-%d %H:%M:%S}", len(group.members)
+    if group.failing_since is None:
+        return ngettext(
+            "{group} has {count} member, read {at} UTC.",
+            "{group} has {count} members, read {at} UTC.",
+            count,
+            group=name,
+            at=at,
+        )
+    return ngettext(
+        "{group} has {count} member, read {at} UTC; since then it cannot be read.",
+        "{group} has {count} members, read {at} UTC; since then it cannot be read.",
+        count,
+        group=name,
+        at=at,
+    )
 
 
 def _named(ids: Sequence[str]) -> str:
-    return ", ".join(
-        _WORDS.get(id_) or (named_group(id_) if id_.startswith(GROUP_LETTERS) else f"<@{id_}>") for id_ in ids
-    )
+    return joined(", ", [_WORDS.get(id_) or _mention(id_) for id_ in ids]) or _("nobody")
+
+
+def _mention(id_: str) -> str:
+    return named_group(id_) if id_.startswith(GROUP_LETTERS) else f"<@{id_}>"
 
 
 # -- one person -------------------------------------------------------------------------------------------------------
 
 
 def _rights(rule: Rule, actor: Actor, requester: Actor, known: Mapping[str, Group], now: datetime) -> Iterator[str]:
-    who = f"<@{actor.user}>"
     asks = may_ask(actor, requester, Electorate(rule=rule, groups=known), now)
     if EVERYBODY in rule.askers or (REQUESTER in rule.askers and actor == requester):
-        asks = replace(asks, why="everybody may." if EVERYBODY in rule.askers else "who asked for the training may.")
-    yield _say_right(f"{who} may ask for it", f"{who} may not ask for it", asks)
+        is_open = EVERYBODY in rule.askers
+        asks = replace(asks, why=_("everybody may.") if is_open else _("who asked for the training may."))
+    yield _say_asking(actor.user, asks)
     if rule.needed:
         yield _say_vote(rule, actor, requester, known, now)
 
 
+def _say_asking(user: str, verdict: Verdict) -> str:
+    match verdict.standing:
+        case Standing.ALLOWED:
+            return _("<@{user}> may ask for it: {why}", user=user, why=verdict.why)
+        case Standing.DENIED:
+            return _("<@{user}> may not ask for it: neither named, nor in a named group, nor a stand-in.", user=user)
+        case Standing.UNKNOWN:
+            groups = _either_of(verdict)
+            return _(
+                "<@{user}> may ask for it if they are in {groups}, which was not read yet.", user=user, groups=groups
+            )
+
+
 def _say_vote(rule: Rule, actor: Actor, requester: Actor, known: Mapping[str, Group], now: datetime) -> str:
-    yes, no = f"<@{actor.user}> may approve it", f"<@{actor.user}> may not approve it"
     if actor.user == requester.user and not rule.may_approve_own:
-        return f"{no}: who asked does not count."
+        return _("<@{user}> may not approve it: who asked does not count.", user=actor.user)
     first = may_decide(actor, requester, Electorate(rule=rule, groups=known), now)
     if first.standing is Standing.ALLOWED or rule.second_after is None:
-        return _say_right(yes, no, first)
+        return _say_approving(actor.user, first)
     late = Electorate(rule=rule, groups=known, asked_at=now - rule.second_after)
     later = may_decide(actor, requester, late, now)
     if later.standing is Standing.ALLOWED:
-        before = ", not before" if first.standing is Standing.DENIED else f", before only {_say_if(first)}"
-        return f"{yes} after {say_span(rule.second_after)}{before}: {later.why}"
-    return _say_right(yes, no, later if first.standing is Standing.DENIED else first)
+        return _say_later(actor.user, first, say_span(rule.second_after), later.why)
+    return _say_approving(actor.user, later if first.standing is Standing.DENIED else first)
 
 
-def _say_right(yes: str, no: str, verdict: Verdict) -> str:
-    if verdict.standing is Standing.UNKNOWN:
-        return f"{yes} {_say_if(verdict)}, which was not read yet."
-    if verdict.standing is Standing.DENIED:
-        return f"{no}: neither named, nor in a named group, nor a stand-in."
-    return f"{yes}: {verdict.why}"
+def _say_approving(user: str, verdict: Verdict) -> str:
+    match verdict.standing:
+        case Standing.ALLOWED:
+            return _("<@{user}> may approve it: {why}", user=user, why=verdict.why)
+        case Standing.DENIED:
+            return _("<@{user}> may not approve it: neither named, nor in a named group, nor a stand-in.", user=user)
+        case Standing.UNKNOWN:
+            groups = _either_of(verdict)
+            return _(
+                "<@{user}> may approve it if they are in {groups}, which was not read yet.", user=user, groups=groups
+            )
 
 
-def _say_if(verdict: Verdict) -> str:
-    return f"if they are in {' or '.join(map(named_group, verdict.stale))}"
+def _say_later(user: str, before: Verdict, span: str, why: str) -> str:
+    if before.standing is Standing.DENIED:
+        return _("<@{user}> may approve it after {span}, not before: {why}", user=user, span=span, why=why)
+    return _(
+        "<@{user}> may approve it after {span}, before only if they are in {groups}: {why}",
+        user=user,
+        span=span,
+        groups=_either_of(before),
+        why=why,
+    )
+
+
+def _either_of(verdict: Verdict) -> str:
+    return either(map(named_group, verdict.stale))

@@ -10,7 +10,7 @@ from bot.domain.arguments import Argument, Arguments, Kind
 from bot.domain.people import zone_called
 from bot.domain.requests import SWITCHYARD, Actor, Run, TrainRequest, digest
 from bot.errors import UsageError
-from bot.sentences import Text
+from bot.sentences import Text, _, joined
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -21,11 +21,13 @@ _MARK = re.compile(r"\{(date|time|n)\}")
 _VARIES = re.compile(r"\{(date|n)\}")
 _MINUTE = timedelta(minutes=1)
 
-_OFFERED = (
+_OFFERED = _(
     'Write days and a 24-hour time: `every="mon 09:00"`, `every="mon,thu 09:00"`, `every="weekday 18:00"` or '
     '`every="day 06:30"`. Days of the month, and several times a day, are not offered.'
 )
-MARKS = "`{date}`, `{time}` or `{n}`"
+MARKS = _("`{{date}}`, `{{time}}` or `{{n}}`")
+_SAID = (_("mon"), _("tue"), _("wed"), _("thu"), _("fri"), _("sat"), _("sun"))
+_BEGUN = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 
 
 # -- when -------------------------------------------------------------------------------------------------------------
@@ -43,21 +45,32 @@ class Timetable:
         group = next((name for name, days in _GROUPS.items() if days == self.days), "")
         return f"{group or ','.join(DAYS[number] for number in sorted(self.days))} {self.at:%H:%M}"
 
+    def said(self) -> str:
+        """How people say it: `every mon,thu 09:00`."""
+        at = f"{self.at:%H:%M}"
+        if self.days == _GROUPS["day"]:
+            return _("every day {time}", time=at)
+        if self.days == _GROUPS["weekday"]:
+            return _("every weekday {time}", time=at)
+        return _("every {days} {time}", days=joined(",", [_SAID[number] for number in sorted(self.days)]), time=at)
+
 
 def parse_every(text: str) -> Timetable:
     """`mon 09:00`, `mon,thu 09:00`, `weekday 18:00`, `day 06:30`. Raises UsageError with examples."""
     found = _EVERY.fullmatch(text.casefold())
     if found is None:
-        raise UsageError(f"{_named(text)} to train again. {_OFFERED}", word=text)
+        raise UsageError(joined(" ", [_refuse(text), _OFFERED]), word=text)
     hour, minute = int(found["hour"]), int(found["minute"])
     if hour > 23 or minute > 59:
-        raise UsageError(f"`{hour}:{minute:02}` is no time of a day. {_OFFERED}", word=text)
+        wrong = _("`{time}` is no time of a day.", time=f"{hour}:{minute:02}")
+        raise UsageError(joined(" ", [wrong, _OFFERED]), word=text)
     return Timetable(days=_days(found["days"], text), at=time(hour, minute))
 
 
-def _named(text: str) -> str:
-    """The beginning of a sentence; nothing stands between the marks of a code only where nothing was written."""
-    return f"`{text[:60]}` is no time" if text.strip() else "`every=` names no time"
+def _refuse(text: str) -> str:
+    if not text.strip():
+        return _("`every=` names no time to train again.")
+    return _("`{text}` is no time to train again.", text=text[:60])
 
 
 def _days(words: str, text: str) -> frozenset[int]:
@@ -66,7 +79,8 @@ def _days(words: str, text: str) -> frozenset[int]:
     numbers = [_NUMBERS.get(word.strip()) for word in words.split(",")]
     known = frozenset(number for number in numbers if number is not None)
     if None in numbers or len(known) < len(numbers):
-        raise UsageError(f"`{words[:60]}` is no list of days, each named once. {_OFFERED}", word=text)
+        wrong = _("`{text}` is no list of days, each named once.", text=words[:60])
+        raise UsageError(joined(" ", [wrong, _OFFERED]), word=text)
     return known
 
 
@@ -82,9 +96,10 @@ def refuse_every(text: str) -> str | None:
 EVERY = Argument(
     name="every",
     label='every="mon 09:00"',
-    what=(
+    what=_(
         "train again at these times, in your time zone, as in `mon,thu 09:00`, `weekday 18:00` or `day 06:30`; "
-        f"names may hold {MARKS}"
+        "names may hold {marks}",
+        marks=MARKS,
     ),
     kind=Kind.EVERY,
     required=False,
@@ -197,17 +212,18 @@ class Schedule:
     def local(self, at: datetime) -> str:
         """A time as people there read it: `Mon 2026-11-23 09:00`."""
         there = at.astimezone(zone_called(self.zone))
-        return f"{DAYS[there.weekday()].capitalize()} {there:%Y-%m-%d %H:%M}"
+        day, date, time = _BEGUN[there.weekday()], f"{there:%Y-%m-%d}", f"{there:%H:%M}"
+        return _("{day} {date} {time}", day=day, date=date, time=time)
 
     def rhythm(self) -> str:
         """`every mon 09:00 (Europe/Istanbul)`."""
-        return f"every {self.timetable.text()} ({self.zone or 'UTC'})"
+        return _("{rhythm} ({zone})", rhythm=self.timetable.said(), zone=self.zone or "UTC")
 
     def outlook(self) -> str:
         """What comes: the next time, or why there is none."""
         if self.next_at is not None:
-            return f"next {self.local(self.next_at)}"
-        return "ended" if self.state is ScheduleState.ENDED else "its time zone is being read"
+            return _("next {when}", when=self.local(self.next_at))
+        return _("ended") if self.state is ScheduleState.ENDED else _("its time zone is being read")
 
 
 def _texts(request: TrainRequest) -> list[str]:
@@ -261,8 +277,12 @@ def refuse_marks(arguments: Arguments, request: TrainRequest) -> None:
         found = _MARK.search(value) if argument.unique and isinstance(value, str) else None
         if found is not None:
             raise UsageError(
-                f"`{found.group()}` is filled in only with `every=`, where each run has a name of its own. For a "
-                f"single training write {argument.label} as it is to be.",
+                _(
+                    "`{mark}` is filled in only with `every=`, where each run has a name of its own. For a single "
+                    "training write {argument} as it is to be.",
+                    mark=found.group(),
+                    argument=argument.label,
+                ),
                 word=str(value),
             )
 

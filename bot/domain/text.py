@@ -1,14 +1,13 @@
 """Words from outside, made safe to stand in a message: nobody is mentioned and no link is made by a model's name."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from bot.sentences import Sentence, _, joined, ngettext
 
 _SPACE = re.compile(r"\r\n|\s")
 _BREAKS = re.compile("\r\n|[\t\x0b\x0c\r\x1c-\x1f\x85]")
-_CONTROLS = re.compile("[&<>]")
 _UNFIT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -18,14 +17,24 @@ def find_unfit(text: str) -> str | None:
     return found.group() if found else None
 
 
+def changed(text: str, change: Callable[[str], str]) -> str:
+    """The changed text. A sentence stays one where all that changes stands in its values."""
+    plain = change(text)
+    if not isinstance(text, Sentence):
+        return plain
+    values = {name: changed(one, change) if isinstance(one, str) else one for name, one in text.values.items()}
+    sentence = Sentence(text.template, values, text.plural, text.number)
+    return sentence if sentence == plain else plain
+
+
 def in_one_line(text: str) -> str:
     """The text without anything that could begin a new line, or hide or turn a part of it."""
-    return _UNFIT.sub("", " ".join(text.split()))
+    return changed(text, lambda one: _UNFIT.sub("", " ".join(one.split())))
 
 
 def readable(text: str) -> str:
     """The text in its lines, without anything that hides or turns a part of it."""
-    return _UNFIT.sub("", _BREAKS.sub(" ", text))
+    return changed(text, lambda one: _UNFIT.sub("", _BREAKS.sub(" ", one)))
 
 
 def escape(text: str) -> str:
@@ -33,10 +42,7 @@ def escape(text: str) -> str:
 
     A sentence whose own words hold none of them stays one: what stands in it is escaped.
     """
-    if isinstance(text, Sentence) and not _CONTROLS.search(text.template + text.plural):
-        values = {name: escape(one) if isinstance(one, str) else one for name, one in text.values.items()}
-        return Sentence(text.template, values, text.plural, text.number)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return changed(text, lambda one: one.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def code(text: str) -> str:

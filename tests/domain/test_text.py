@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.history import say_duration
-from bot.domain.text import code, cut, either, escape, find_unfit, listed, readable, some_of
+from bot.domain.text import code, cut, either, escape, find_unfit, in_one_line, listed, readable, some_of
 from bot.sentences import _, speak, speaking
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -141,3 +141,10 @@ def test_a_sentence_stays_one_where_its_values_are_escaped() -> None:
     assert escape(said) == "it says &lt;!here&gt; &amp; more of day"
     assert spoken(escape(said)) == "IT SAYS &lt;!here&gt; &amp; more OF DAY"
     assert spoken(escape(_("<!here> {count}", count=2))) == "&lt;!here&gt; 2"
+
+
+def test_a_sentence_is_made_safe_in_its_values() -> None:
+    """It can still be said in another language; one whose own words would change is left as English."""
+    said = _("{count:,} of {name}", count=1234, name=_("the {file}", file="<b>\n&"))
+    assert escape(in_one_line(said)) == "1,234 of the &lt;b&gt; &amp;"
+    assert spoken(escape(in_one_line(said))) == "1.234 OF THE &lt;b&gt; &amp;"
