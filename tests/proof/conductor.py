@@ -41,18 +41,25 @@ class Point:
     def __str__(self) -> str:
         return f"{self.label} #{self.nth}, {self.moment}"
 
+    @property
+    def move(self) -> str:
+        """The label without what is written beside it."""
+        return self.label.partition(_WITH)[0]
+
 
 @dataclass(slots=True)
 class Conductor:
     """Ends a bot at the first of `targets`, the next one at the second, and so on; `pid` is the one that runs.
 
-    `lives` are the boundaries that each bot crossed, in order. `kinds` are the kinds of the messages that were kept.
+    `lives` are the boundaries that each bot crossed, in order; `crossed` are their labels, and whatever was written at
+    them. `kinds` are the kinds of the messages that were kept.
     """
 
     targets: Sequence[Point] = ()
     pid: int = 0
     address: str = ""
     lives: list[list[Point]] = field(default_factory=lambda: [[]])
+    crossed: set[str] = field(default_factory=set)
     kinds: dict[str, str] = field(default_factory=dict)
     _seen: Counter[tuple[Moment, str]] = field(default_factory=Counter)
     _server: asyncio.Server | None = None
@@ -78,6 +85,7 @@ class Conductor:
         """A bot comes to a boundary; True if it is ended there."""
         if self.pid == self._doomed:
             return False
+        self.crossed.add(label)
         self._seen[moment, label] += 1
         point = Point(moment=moment, label=label, nth=self._seen[moment, label])
         self.lives[-1].append(point)
@@ -102,19 +110,14 @@ class Conductor:
             while line := await reader.readline():
                 told = json.loads(line)
                 moment = Moment.BEFORE_COMMIT if told["commit"] == "before" else Moment.AFTER_COMMIT
-                if not self.reach(moment, self._label(told["written"])):
+                names = [self._name(effect) for effect in told["written"]]
+                self.crossed.update(names)
+                if not self.reach(moment, _label(names)):
                     writer.write(b".")
         except ConnectionError:
             pass
         finally:
             writer.close()
-
-    def _label(self, written: Sequence[Mapping[str, Any]]) -> str:
-        """What a commit is, by the weightiest thing that it writes."""
-        names = [self._name(effect) for effect in written]
-        more = [f" with {said}" for start, said in _BESIDE.items() if any(name.startswith(start) for name in names)]
-        weightiest = min(names, key=_weight) if names else "nothing"
-        return weightiest + "".join(more) if weightiest.startswith("job becomes") else weightiest
 
     def _name(self, effect: Mapping[str, Any]) -> str:
         values, sets = effect["values"], effect["sets"]
@@ -142,8 +145,16 @@ def _kill(pid: int) -> None:
 
 _WEIGHTS = ("job becomes", "prompt is", "card", "line", "end", "prompt", "redraw", "told", "to tell", "job is noted")
 
+_WITH = " with "
 _BESIDE = {"to tell: news": "news", "schedules": "the next time"}
 """What makes a move another one."""
+
+
+def _label(names: Sequence[str]) -> str:
+    """What a commit is, by the weightiest thing that it writes."""
+    more = [f"{_WITH}{said}" for start, said in _BESIDE.items() if any(name.startswith(start) for name in names)]
+    weightiest = min(names, key=_weight) if names else "nothing"
+    return weightiest + "".join(more) if weightiest.startswith("job becomes") else weightiest
 
 
 def _weight(name: str) -> int:

@@ -116,9 +116,9 @@ CLOCKS = (AHEAD, BEHIND)
 class Cell:
     """One story with one fault.
 
-    `only` is a pattern of the labels that meet it. With `since`, the label of a boundary, the fault begins
-    there and meets everything for OUTAGE_SECONDS. `is_set_right`: a wrong clock is set right when the training is
-    queued.
+    `only` is a pattern of the labels that meet it. With `since`, the label of a boundary or what is written there, the
+    fault begins there and meets everything for OUTAGE_SECONDS. `is_set_right`: a wrong clock is set right when the
+    training is queued.
     `lost` besides a wrong clock is what befalls Slack's replies.
     """
 
@@ -181,13 +181,9 @@ class Storm:
         return self._seen[label] <= fault.times
 
     def _rages(self) -> bool:
-        if not self._ends and has_crossed(self.conductor, self.cell.since):
+        if not self._ends and self.cell.since in self.conductor.crossed:
             self._ends = time.monotonic() + OUTAGE_SECONDS
         return time.monotonic() < self._ends
-
-
-def has_crossed(conductor: Conductor, label: str) -> bool:
-    return any(point.label == label for life in conductor.lives for point in life)
 
 
 class Road(Protocol):
@@ -314,13 +310,13 @@ def _is_met(cell: Cell, world: Stage, road: Road | None) -> bool:
         return any(sign in world.log() or sign in _written(world) for sign in road.signs)
     if not cell.fault.off:
         return False
-    return has_crossed(world.conductor, ACCEPTED) or _is_refused(cell, world)
+    return ACCEPTED in world.conductor.crossed or _is_refused(cell, world)
 
 
 def _is_refused(cell: Cell, world: Stage) -> bool:
     """Slack's requests carry the time, and so do those to AiTEMS: neither gets anywhere with a wrong clock."""
     if cell.story.mode == "http":
-        return has_crossed(world.conductor, "Slack to bot: slash_commands")
+        return "Slack to bot: slash_commands" in world.conductor.crossed
     return "this machine's clock" in _written(world)
 
 

@@ -58,18 +58,23 @@ class Control:
             if not self._socket.recv(1):
                 os.kill(os.getpid(), signal.SIGKILL)  # the world is over
 
+    def close(self) -> None:
+        self._socket.close()
+
 
 def announce_commits(control: Control) -> None:
     """Have every connection that is made from now on tell what it commits, before and after."""
     library: Any = sqlite_utils.utils.sqlite3
-    library.connect = partial(library.connect, factory=_announced(library.Connection, control))
+    library.connect = partial(library.connect, factory=announced(library.Connection, control))
 
 
-def _announced(connection: type[Any], control: Control) -> type[Any]:
+def announced(connection: type[Any], control: Control) -> type[Any]:
+    """A class of connections that tell what they commit."""
+
     class Announced(connection):  # type: ignore[misc]  # the library is chosen while the program runs
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self._written: list[dict[str, Any]] = []
+            self._written: list[tuple[int, dict[str, Any]]] = []
             self._rows = 0
 
         def execute(self, sql: str, parameters: Any = ()) -> Any:
@@ -78,20 +83,33 @@ def _announced(connection: type[Any], control: Control) -> type[Any]:
                 return self._told(plain)
             if not _WRITES.match(sql):
                 return plain()
-            self._written.append(effect(sql, parameters))
+            self._written.append((self.total_changes, effect(sql, parameters)))
             return plain() if self.in_transaction else self._told(plain)
 
         def commit(self) -> Any:
             return self._told(super().commit) if self.in_transaction else super().commit()
 
         def _told(self, commit: Callable[[], Any]) -> Any:
-            written, self._written = self._written, []
+            written, self._written = self._effects(), []
             if not self._is_anything_new(written):
                 return commit()
             control.tell(commit="before", written=written)
             result = commit()
             control.tell(commit="after", written=written)
             return result
+
+        def _effects(self) -> list[dict[str, Any]]:
+            """What a transaction writes; a statement outside of one is yet to be run.
+
+            Several wishes share a commit, and among them are ticks that have nothing to do: a statement that meets no
+            row is no part of what is committed.
+            """
+            marks = [*(rows for rows, _ in self._written), self.total_changes]
+            return [
+                one
+                for (rows, one), after in zip(self._written, marks[1:], strict=True)
+                if rows != after or one["verb"] in _SCHEMA or not self.in_transaction
+            ]
 
         def _is_anything_new(self, written: Sequence[Mapping[str, Any]]) -> bool:
             """A transaction whose statements met no row leaves the file as it was."""

@@ -78,7 +78,7 @@ def _since_the_command(points: Sequence[Point]) -> Sequence[Point]:
 
 
 def _up_to(points: Sequence[Point], label: str) -> Sequence[Point]:
-    last = next(n for n, one in enumerate(points) if one.label == label and one.moment is Moment.AFTER_COMMIT)
+    last = next(n for n, one in enumerate(points) if one.move == label and one.moment is Moment.AFTER_COMMIT)
     return points[: last + 1]
 
 
