@@ -115,7 +115,9 @@ class Kept:
                 return []
             try:
                 cursor = db.execute(sql, values)
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
+                if "no such column" in str(error):
+                    raise  # a question that would be answered with nothing for ever
                 return []  # not migrated yet, or being recovered
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -138,8 +140,13 @@ class Kept:
         """The state of the newest job; "" where there is none."""
         return next((str(job["state"]) for job in reversed(self.jobs())), "")
 
+    def collects(self) -> bool:
+        """Is a result still to be fetched, of which people are told?"""
+        return bool(self.rows("SELECT 1 FROM jobs WHERE state = 'offered' AND act_at IS NOT NULL"))
+
     def waiting(self) -> int:
-        [count] = self.rows("SELECT count(*) AS n FROM notices WHERE state = 'pending'") or [{"n": 0}]
+        """How many messages are on their way; where that cannot be read there may be one."""
+        [count] = self.rows("SELECT count(*) AS n FROM notices WHERE state = 'pending'") or [{"n": 1}]
         return int(count["n"])
 
 
@@ -172,10 +179,14 @@ class Stage:
                 await keeper
             await tale
         finally:
-            self._is_over = True
             tale.cancel()
-            self._kill()
+            self.end()
             await asyncio.gather(keeper, tale, return_exceptions=True)
+
+    def end(self) -> None:
+        """The curtain: the bot does nothing more, and none is started again."""
+        self._is_over = True
+        self._kill()
 
     async def _keep(self) -> None:
         """What systemd or Kubernetes would do. A bot that ends by itself is not started again: that is a finding."""

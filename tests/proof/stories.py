@@ -209,18 +209,25 @@ class People:
             for who, wish in self.story.wishes:
                 await self._wish(who, wish)
             await self._type()
-            while not self.is_told():
+            while not await self._is_over():
                 await self._act()
                 await asyncio.sleep(SEEN_EVERY)
-            # What is told twice is told twice by now.
-            await asyncio.sleep(AFTERWARDS)
+            self.stage.end()
+
+    async def _is_over(self) -> bool:
+        """Told, and so it stays for a moment: by now what is told twice is told twice, and what came late is told."""
+        if not self.is_told():
+            return False
+        await asyncio.sleep(AFTERWARDS)
+        return self.is_told()
 
     def is_told(self) -> bool:
         kept = self.stage.kept
         is_asked = bool(self.stage.exports()) or not self.story.exports
         is_late = bool(self.stage.ahead) or not self.story.waits
         is_kept = bool(kept.rows("SELECT 1 FROM notices WHERE state = 'kept'"))
-        return kept.state() == self.story.end and is_asked and is_late and not is_kept and kept.waiting() == 0
+        is_at_its_end = kept.state() == self.story.end and not kept.collects()
+        return is_at_its_end and is_asked and is_late and not is_kept and kept.waiting() == 0
 
     async def _look_at_home(self) -> None:
         """Slack brings an event again that was not acknowledged; here she opens the tab again."""

@@ -87,7 +87,7 @@ def _judge_messages(stage: Stage, verdict: Verdict) -> None:
     verdict.doubled += [f"message {id_} ({count} times)" for id_, count in posted.items() if count > 1]
     kept = {row["key"]: row for row in stage.kept.rows("SELECT * FROM notices")}
     for key in _expected_keys(stage):
-        if key not in kept or not posted[kept[key]["id"]]:
+        if key not in kept or not posted[_file_of(kept[key]) or kept[key]["id"]]:
             verdict.lost.append(f"message {key}")
     known = {row["id"] for row in kept.values()} | {_file_of(row) for row in kept.values()}
     for row in kept.values():
@@ -115,8 +115,10 @@ def _expected_keys(stage: Stage) -> list[str]:
                AND (o.old, o.new) = ('starting', 'approved')))"""
     )
     prompts = stage.kept.rows("SELECT id FROM prompts")
+    results = stage.kept.rows("SELECT id FROM jobs WHERE look ->> '$.notes.result_bytes' IS NOT NULL")
     return [
         *cards,
+        *(f"{job['id']}:result" for job in results),
         *(f"{move['job_id']}:move:{move['seq']}" for move in moves),
         *(f"prompt:{prompt['id']}" for prompt in prompts),
     ]
@@ -222,8 +224,8 @@ def _judge_data(stage: Stage, story: Story, people: People, verdict: Verdict) ->
     if sent != [people.uploaded] * len(sent) or not sent:
         verdict.wrong.append(f"{len(sent)} uploads of {[len(body) for body in sent]} bytes")
     whole = hashlib.sha256(people.uploaded).hexdigest()
-    plans = [json.loads(row["job"])["plan"] for row in stage.kept.rows("SELECT job FROM jobs")]
-    verdict.wrong += [f"the plan has {plan}" for plan in plans if plan["payload"]["sha256"] != whole]
+    plans = [json.loads(row["plan"] or "{}") for row in stage.kept.jobs()]
+    verdict.wrong += [f"the plan has {plan}" for plan in plans if plan.get("payload", {}).get("sha256") != whole]
     if (stage.folder / "spool" / whole).read_bytes() != people.uploaded:
         verdict.wrong.append("the file that is kept is another one")
 
