@@ -1,5 +1,7 @@
 """Which language is spoken where: in a conversation the one that is configured, to one person alone that person's."""
 
+from datetime import timedelta
+
 import structlog
 
 from bot.domain.attention import is_person
@@ -9,15 +11,17 @@ from bot.errors import MessengerBusyError, StoreError
 from bot.languages import LANGUAGES, language_called
 from bot.ports import Deps
 from bot.sentences import Language
-from bot.usecases.people import known_person, person_called
+from bot.usecases.people import GOOD_FOR, known_person, person_called
 
 log = structlog.get_logger()
+_SOON = timedelta(minutes=1)
+"""Whoever chose another language in Slack sees it soon; no answer waits for it."""
 
 
-async def language_of(deps: Deps, user: str) -> Language | None:
+async def language_of(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) -> Language | None:
     """The language that somebody reads: the one of their locale in Slack, where it is one of ours."""
     try:
-        person = await person_called(deps, user)
+        person = await person_called(deps, user, within=within)
     except MessengerBusyError as error:
         log.info("it is not known what somebody reads", user=user, error=str(error))
         person = Person(id=user)
@@ -28,7 +32,7 @@ async def language_known(deps: Deps, user: str) -> Language | None:
     """The same for whoever may wait for no network: until Slack has told, the language of all. It is asked beside."""
     try:
         person = await deps.store.person(user)
-        is_known = await known_person(deps, user) is not None
+        is_known = await known_person(deps, user, within=_SOON) is not None
     except StoreError:
         return _language(deps, Person(id=user))
     if not is_known:
@@ -37,7 +41,7 @@ async def language_known(deps: Deps, user: str) -> Language | None:
 
 
 async def _read(deps: Deps, user: str) -> None:
-    await language_of(deps, user)
+    await language_of(deps, user, within=_SOON)
 
 
 def _language(deps: Deps, person: Person) -> Language | None:

@@ -32,10 +32,10 @@ async def person_called(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) 
     return read
 
 
-async def known_person(deps: Deps, user: str) -> Person | None:
+async def known_person(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) -> Person | None:
     """What is known of somebody without asking Slack: for whoever may wait for no network."""
     known = await deps.store.person(user)
-    return known if known is not None and _is_fresh(deps, known, GOOD_FOR) else None
+    return known if known is not None and _is_fresh(deps, known, within) else None
 
 
 def _is_fresh(deps: Deps, known: Person, within: timedelta) -> bool:

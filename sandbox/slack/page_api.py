@@ -99,6 +99,7 @@ class PageApi:
             "view/submit": self._view_submit,
             "view/close": self._view_close,
             "home": self._home,
+            "locale": self._locale,
             "channel/create": self._create,
             "channel/invite": self._invite,
             "channel/kick": self._kick,
@@ -208,6 +209,10 @@ class PageApi:
         view = await self._person(body).open_home(body.get("tab", "home"))
         return without_nothing({"ok": True, "view": view.page() if view else None})
 
+    async def _locale(self, body: JSON) -> JSON:
+        self._person(body).speak(body["locale"])
+        return {"ok": True}
+
     async def _create(self, body: JSON) -> JSON:
         members = tuple(body.get("members") or self._slack.workspace.users)
         channel = self._slack.create_channel(body["name"], *members, private=bool(body.get("private")))
@@ -268,10 +273,7 @@ def state(slack: Slack) -> JSON:
     return {
         "seq": slack.feed.seq,
         "team": {"id": workspace.team.id, "name": workspace.team.name, "domain": workspace.team.domain},
-        "people": [
-            {"id": one.id, "name": one.name, "real_name": one.real_name, "title": one.title, "color": one.color}
-            for one in workspace.users.values()
-        ],
+        "people": [one.page() for one in workspace.users.values()],
         "usergroups": [
             {"id": group.id, "handle": group.handle, "members": list(group.members)}
             for group in workspace.usergroups.values()

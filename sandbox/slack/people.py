@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from sandbox.slack.views import OpenView
 from sandbox.slack.wire import JSON, SlackError, without_nothing
 from sandbox.slack.workspace import Channel, Ephemeral, Message, User
 
+_LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
 TROUBLE = "We had some trouble connecting. Try again?"
 
 
@@ -81,6 +83,13 @@ class Person:
         """The direct conversation with the bot, or with another person."""
         partner = self._lab.workspace.find_user(other).id if other else self._lab.bot
         return self._lab.workspace.open_dm(self.id, partner)
+
+    def speak(self, locale: str) -> None:
+        """Chooses the language of one's own Slack, as in BCP 47: `ko-KR`."""
+        if not _LOCALE.fullmatch(locale):
+            raise SlackError("invalid_arguments")
+        self.user = replace(self.user, locale=locale)
+        self._lab.workspace.change_user(self.user)
 
     # Commands and messages
 

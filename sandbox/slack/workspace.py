@@ -49,6 +49,16 @@ class User:
     locale: str = "en-US"
     has_left: bool = False
 
+    def page(self) -> JSON:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "real_name": self.real_name,
+            "title": self.title,
+            "color": self.color,
+            "locale": self.locale,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserGroup:
@@ -167,6 +177,10 @@ class Workspace:
     def find_user(self, name_or_id: str) -> User:
         by_name = {user.name: user for user in self.users.values()}
         return by_name.get(name_or_id) or self.user(name_or_id)
+
+    def change_user(self, user: User) -> None:
+        self.users[user.id] = user
+        self.feed.publish("person", user.page())
 
     def channel(self, channel_id: str) -> Channel:
         if channel_id not in self.channels:

@@ -216,6 +216,9 @@ async def test_the_workspace_can_be_changed(party: Party) -> None:
     assert (dm["kind"], dm["members"]) == ("dm", ["U0ADA00001", "U0SWITCHY1"])
     assert (await page.post("dm", user="U0ADA00001"))["channel"]["id"] == dm["id"]
     assert (await page.post("usergroup", id="S0MLOPS001", members=["U0CHIE0001"]))["ok"]
+    assert (await page.post("locale", user="U0CHIE0001", locale="ja-JP"))["ok"]
+    assert slack.workspace.users["U0CHIE0001"].locale == "ja-JP"
+    assert (await page.post("locale", user="U0CHIE0001", locale="Japanese"))["error"] == "invalid_arguments"
     assert slack.workspace.usergroups["S0MLOPS001"].members == ("U0CHIE0001",)
 
 

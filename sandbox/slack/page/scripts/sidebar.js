@@ -8,6 +8,8 @@ import { isMenuOpenAt, closeMenu, showMenu } from './menus.js';
 import { callsPerson } from './names.js';
 import { isInChannel } from './world.js';
 
+const LOCALES = { 'en-US': 'English', 'de-DE': 'Deutsch', 'fr-FR': 'Français', 'ja-JP': '日本語', 'ko-KR': '한국어', 'tr-TR': 'Türkçe' };
+
 export class Sidebar {
   /** `onGo(channel)` opens a place, `onSwitch(person)` changes who is at the keyboard. */
   constructor(element, { world, session, onGo, onSwitch }) {
@@ -98,12 +100,26 @@ export class Sidebar {
         el('span', { class: 'switcher-words' }, el('strong', {}, person.real_name), el('span', {}, person.title ?? '')),
         icon('swap'),
       ),
+      this.#tongue(person),
+    );
+  }
+
+  /** The language of this person's Slack, which apps are told when they ask. */
+  #tongue(person) {
+    const label = `Slack speaks ${LOCALES[person.locale] ?? person.locale}. Change the language`;
+    return el(
+      'button',
+      { class: 'tongue', type: 'button', 'aria-haspopup': 'menu', 'aria-label': label, title: label, dataset: { tongue: '' } },
+      icon('globe'),
+      el('span', { 'aria-hidden': 'true' }, person.locale.slice(0, 2).toUpperCase()),
     );
   }
 
   async #click(event) {
     const switcher = closestWith(event, 'switcher');
     if (switcher) return isMenuOpenAt(switcher) ? closeMenu() : this.#offerPeople(switcher);
+    const tongue = closestWith(event, 'tongue');
+    if (tongue) return isMenuOpenAt(tongue) ? closeMenu() : this.#offerTongues(tongue);
     const place = closestWith(event, 'go');
     if (place) event.preventDefault();
     if (place) return this.onGo(place.dataset.go);
@@ -114,6 +130,17 @@ export class Sidebar {
   async #openDirect() {
     const reply = await send('dm', { user: this.session.person });
     if (reply.channel) this.onGo(reply.channel.id ?? reply.channel);
+  }
+
+  #offerTongues(anchor) {
+    const { locale, id } = this.world.person(this.session.person);
+    const items = Object.entries(LOCALES).map(([code, label]) => ({
+      label,
+      detail: code,
+      isChosen: code === locale,
+      choose: () => send('locale', { user: id, locale: code }),
+    }));
+    showMenu(anchor, items, { label: 'Language of your Slack', isChoice: true });
   }
 
   #offerPeople(anchor) {

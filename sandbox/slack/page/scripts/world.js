@@ -153,6 +153,7 @@ const CHANGES = {
   channel: (state, channel) => ({ channels: put(state.channels, channel, 'id') }),
   service: (state, service) => ({ services: put(state.services, service, 'name') }),
   bot: (state, bot) => ({ bot: { ...state.bot, ...bot } }),
+  person: (state, person) => ({ people: put(state.people, person, 'id') }),
   notice: () => ({}),
   home: (state, home) => ({ homes: put(state.homes, home, 'view_id') }),
   usergroup: (state, group) => ({ usergroups: put(state.usergroups, group, 'id') }),
