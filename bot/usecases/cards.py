@@ -12,6 +12,7 @@ from bot.domain.policy import Act
 from bot.domain.recurring import Schedule, ScheduleState
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
+from bot.sentences import unpack
 from bot.usecases.former import kept_data, result_key, say_way_back, served_before
 
 _FORETOLD = AT_SERVICE - {JobState.CANCELLING}
@@ -145,7 +146,7 @@ async def result_of(deps: Deps, job: Job) -> Attachment | None:
 async def _shared(deps: Deps, job: Job) -> tuple[str, ...]:
     """Why the result file does not stand in the conversation."""
     notice = await deps.store.notice(result_key(job.id))
-    refused = notice.body.get("refused") if notice else None
+    refused = unpack(notice.body.get("refused", "")) if notice else ""
     return (f"It could not be put into this conversation: {refused}",) if refused else ()
 
 

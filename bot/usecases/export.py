@@ -22,13 +22,14 @@ from bot.domain.jobs import Job, JobState
 from bot.domain.requests import Actor, Json
 from bot.errors import MessengerBusyError, MessengerError, RefusedError, StoreError
 from bot.ports import Deps, JobFilter, Shared
+from bot.sentences import _, ngettext
 from bot.usecases.moves import tell_channel
 from bot.usecases.request import say_too_fast
-from bot.usecases.share import REFUSALS, forget_upload, shared_before
+from bot.usecases.share import forget_upload, say_refusal, shared_before
 
 PAGE = 200
 """Trainings that are read, and held, at once."""
-TITLES: Mapping[Form, str] = {Form.CSV: "CSV", Form.JSONL: "JSON lines"}
+TITLES: Mapping[Form, str] = {Form.CSV: "CSV", Form.JSONL: _("JSON lines")}
 
 
 class Shelf(Protocol):
@@ -60,7 +61,7 @@ class Written:
 async def ask_export(deps: Deps, wish: ExportWish) -> Say:
     """Keep the wish; the file follows. Raises RefusedError where the person asks too much within a minute."""
     if not await deps.store.jobs(wish.wanted, limit=1):
-        return Say(text="No training fits, so there is nothing to export.")
+        return Say(text=_("No training fits, so there is nothing to export."))
     user = wish.actor.user
     notice = Notice(
         id=deps.new_id(),
@@ -74,8 +75,13 @@ async def ask_export(deps: Deps, wish: ExportWish) -> Say:
     if not await deps.store.ask_export(notice, wish.actor, caps=deps.limits.caps):
         raise RefusedError(say_too_fast(deps))
     deps.nudge("deliver")
-    where = "It comes as a file into your direct message with Switchyard, and is recorded in the audit log."
-    return Say(text=f"Everything that fits is being written as {TITLES[wish.form]}. {where}")
+    return Say(
+        text=_(
+            "Everything that fits is being written as {form}. It comes as a file into your direct message with "
+            "Switchyard, and is recorded in the audit log.",
+            form=TITLES[wish.form],
+        )
+    )
 
 
 async def share_export(deps: Deps, notice: Notice, channel: str) -> Shared:
@@ -90,8 +96,8 @@ async def share_export(deps: Deps, notice: Notice, channel: str) -> Shared:
 async def give_up_export(deps: Deps, notice: Notice, error: MessengerError) -> None:
     """Slack does not take it, or it cannot be written: said where the file was to come."""
     await _remove(deps, notice)
-    words = REFUSALS.get(error.code, str(error).rstrip("."))
-    text = f"The export that you asked for could not be made: {words}. Nothing was shared."
+    problem = say_refusal(error)
+    text = _("The export that you asked for could not be made: {problem} Nothing was shared.", problem=problem)
     user = notice.body["user"]
     await deps.store.tell([tell_channel(deps, user, text, key=f"{notice.key}:refused")])
 
@@ -120,13 +126,18 @@ def told_filter(wanted: JobFilter) -> dict[str, Json]:
 
 async def _share_now(deps: Deps, notice: Notice, channel: str) -> Shared:
     body = (await _uploaded(deps, notice)).body
-    trainings = f"{body['rows']:,} training{'' if body['rows'] == 1 else 's'}"
+    comment = ngettext(
+        "The history that you asked for: {count:,} training, newest first, as {form}.",
+        "The history that you asked for: {count:,} trainings, newest first, as {form}.",
+        body["rows"],
+        form=TITLES[Form(body["form"])],
+    )
     try:
         return await deps.messenger.share(
             body["file_id"],
             channel,
             title=body["name"],
-            comment=f"The history that you asked for: {trainings}, newest first, as {TITLES[Form(body['form'])]}.",
+            comment=comment,
             thread_ts=None,
         )
     except MessengerError as error:
@@ -159,7 +170,7 @@ async def _made(deps: Deps, notice: Notice) -> Notice:
     except StoreError as error:
         raise MessengerError(str(error), code="not_written") from None
     except OSError:
-        raise MessengerError("The file cannot be written at the moment.", code="not_written") from None
+        raise MessengerError(_("The file cannot be written at the moment."), code="not_written") from None
     name = f"switchyard-jobs-{deps.now():%Y%m%d-%H%M%S}.{form.value}"
     facts = {"rows": written.rows, "size": written.size, "sha256": written.sha256, "name": name}
     made = replace(notice, body={**notice.body, **facts})

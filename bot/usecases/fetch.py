@@ -1,30 +1,19 @@
 """The Slack files of a wish, into the spool: looked up, allowed, downloaded once the wish is on disk."""
 
 import asyncio
-from collections.abc import Mapping
 
 from bot.domain.jobs import Job
 from bot.domain.requests import SourceFile, TrainRequest
 from bot.domain.shared_files import SharedFile, id_in, may_use, plain_name
-from bot.domain.text import code, cut
+from bot.domain.text import code, cut, either
 from bot.errors import DataError, MessengerBusyError, MessengerError
 from bot.ports import Deps
+from bot.sentences import _
 
-_NO_SCOPE = (
+_NO_SCOPE = _(
     "Switchyard may not read files in this Slack: its operator has to grant the scope `files:read` (it stands in "
     "manifest.yml) and to install the app once more."
 )
-_REFUSALS: Mapping[str, str] = {
-    "file_not_found": (
-        "Slack shows Switchyard no file {file}: there is none, or it is in no conversation that Switchyard is in. "
-        "Share it in this conversation, where Switchyard has to be a member, or choose it in the form of `/train`."
-    ),
-    "file_deleted": "The file {file} was deleted in Slack.",
-    "missing_scope": _NO_SCOPE,
-    "sign_in_page": _NO_SCOPE,
-    "not_slacks": "Slack does not keep {file} itself, so it cannot be read. Upload the file instead of a link to it.",
-}
-"""What is said for a word of Slack's, or of ours (`handlers.downloads`)."""
 
 
 async def fetch(deps: Deps, job: Job) -> dict[str, SourceFile]:
@@ -37,9 +26,11 @@ async def fetch(deps: Deps, job: Job) -> dict[str, SourceFile]:
         async with asyncio.timeout(deps.limits.download.total_seconds()):
             return {role: await _fetch(deps, job.request, role, id_) for role, id_ in wanted.items() if id_}
     except TimeoutError:
-        minutes = deps.limits.download.total_seconds() / 60
-        sentence = f"Slack did not hand out the data within {minutes:.4g} minutes"
-        raise DataError(f"{sentence} (SWITCHYARD_DATA__DOWNLOAD_MINUTES).") from None
+        sentence = _(
+            "Slack did not hand out the data within {minutes:.4g} minutes (SWITCHYARD_DATA__DOWNLOAD_MINUTES).",
+            minutes=deps.limits.download.total_seconds() / 60,
+        )
+        raise DataError(sentence) from None
 
 
 async def _fetch(deps: Deps, request: TrainRequest, role: str, file_id: str) -> SourceFile:
@@ -54,8 +45,27 @@ async def _fetch(deps: Deps, request: TrainRequest, role: str, file_id: str) -> 
 
 
 def _say(error: MessengerError, file_id: str) -> str:
-    sentence = _REFUSALS.get(error.code, f"Slack does not hand out the file {{file}} ({error.code or error}).")
-    return sentence.format(file=code(file_id))
+    """What is said for a word of Slack's, or of ours (`handlers.downloads`)."""
+    file = code(file_id)
+    match error.code:
+        case "missing_scope" | "sign_in_page":
+            return _NO_SCOPE
+        case "file_deleted":
+            return _("The file {file} was deleted in Slack.", file=file)
+        case "file_not_found":
+            return _(
+                "Slack shows Switchyard no file {file}: there is none, or it is in no conversation that Switchyard is "
+                "in. Share it in this conversation, where Switchyard has to be a member, or choose it in the form of "
+                "`/train`.",
+                file=file,
+            )
+        case "not_slacks":
+            return _(
+                "Slack does not keep {file} itself, so it cannot be read. Upload the file instead of a link to it.",
+                file=file,
+            )
+        case _other:
+            return _("Slack does not hand out the file {file} ({error}).", file=file, error=error.code or str(error))
 
 
 def _allowed(deps: Deps, request: TrainRequest, file: SharedFile) -> str:
@@ -63,15 +73,23 @@ def _allowed(deps: Deps, request: TrainRequest, file: SharedFile) -> str:
     if not may_use(file, request.actor, request.channel):
         # Not even its name: whoever asks may know nothing of it but the id.
         raise DataError(
-            f"You may not train with the file {code(file.id)} here: you did not upload it, and it is not shared in "
-            "this conversation. Have it shared here first."
+            _(
+                "You may not train with the file {file} here: you did not upload it, and it is not shared in this "
+                "conversation. Have it shared here first.",
+                file=code(file.id),
+            )
         )
     rule = deps.providers.get(request.provider).data
     suffixes = rule.suffixes if rule else ()
     name = plain_name(file.name)
     if not name.casefold().endswith(suffixes):
-        wanted = " or ".join(code(f"*{suffix}") for suffix in suffixes)
-        raise DataError(f"{code(cut(name, 100))} cannot be sent: this service takes files called {wanted}.")
+        raise DataError(
+            _(
+                "{file} cannot be sent: this service takes files called {names}.",
+                file=code(cut(name, 100)),
+                names=either(code(f"*{suffix}") for suffix in suffixes),
+            )
+        )
     return name
 
 

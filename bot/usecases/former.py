@@ -6,6 +6,7 @@ from pathlib import Path
 from bot.domain.jobs import SWITCHED, Job
 from bot.domain.requests import Payload
 from bot.ports import Deps, JobFilter
+from bot.sentences import _
 
 _MOST = 200
 
@@ -44,7 +45,19 @@ def _is_there(path: Path, size: int) -> bool:
 def say_way_back(title: str, former: Job | None, kept: Payload | None) -> str:
     """One sentence on the way back from a switch that its service cannot take back. Nothing in it is a mark."""
     if former is None:
-        return f"none at {title}, and nothing that served before was trained through Switchyard: no data of it is kept."
+        return _(
+            "none at {service}, and nothing that served before was trained through Switchyard: no data of it is kept.",
+            service=title,
+        )
     if kept is None:
-        return f"none at {title}, and the data of training {former.id}, which served before, is not kept here any more."
-    return f"none at {title}; prepared: train once more with {kept.name}, the data of training {former.id}, kept here."
+        return _(
+            "none at {service}, and the data of training {job}, which served before, is not kept here any more.",
+            service=title,
+            job=former.id,
+        )
+    return _(
+        "none at {service}; prepared: train once more with {file}, the data of training {job}, kept here.",
+        service=title,
+        file=kept.name,
+        job=former.id,
+    )

@@ -9,6 +9,7 @@ from bot.domain.jobs import ENDS, JobState
 from bot.domain.text import escape
 from bot.errors import ProviderError
 from bot.ports import Deps
+from bot.sentences import _
 from bot.usecases.moves import tell_channel
 
 _ALIVE = frozenset(JobState) - ENDS
@@ -68,14 +69,21 @@ async def _channels(deps: Deps, provider: str) -> tuple[str, ...]:
 
 
 def _went_text(deps: Deps, went: Went) -> str:
-    return (
-        f"{_title(deps, went.name)} has not answered since {_clock(went.since)}: {escape(went.sentence)} "
-        "Its trainings are kept and looked at again; nothing is lost."
+    return _(
+        "{service} has not answered since {time}: {problem} Its trainings are kept and looked at again; nothing is "
+        "lost.",
+        service=_title(deps, went.name),
+        time=_clock(went.since),
+        problem=escape(went.sentence),
     )
 
 
 def _back_text(deps: Deps, back: Back) -> str:
-    return f"{_title(deps, back.name)} answers again; it had been away since {_clock(back.since)}."
+    return _(
+        "{service} answers again; it had been away since {time}.",
+        service=_title(deps, back.name),
+        time=_clock(back.since),
+    )
 
 
 def _title(deps: Deps, name: str) -> str:

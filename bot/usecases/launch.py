@@ -13,6 +13,7 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Work
+from bot.sentences import _
 from bot.usecases.deliver import HOLDING
 from bot.usecases.health import note_failure
 from bot.usecases.looking import failed_look, wait_after, within
@@ -69,7 +70,7 @@ async def _reserve(deps: Deps, job: Job) -> Job | None:
         claim = await within(deps.limits.step, provider.title, provider.reserve(job.plan, job.id))
     except RejectedError as error:
         starting = move(deps, job, Event.START)
-        refused = move(deps, starting.job, Event.REFUSE, reason=f"{error} Nothing was started.")
+        refused = move(deps, starting.job, Event.REFUSE, reason=_say_nothing_started(error))
         await deps.store.apply([starting, refused])
         return None
     except ProviderError as error:
@@ -112,9 +113,13 @@ def _file(deps: Deps, job: Job) -> Path | None:
     return deps.files.spooled(payload.sha256) if payload else None
 
 
+def _say_nothing_started(error: ProviderError) -> str:
+    return _("{problem} Nothing was started.", problem=str(error))
+
+
 def _not_started(deps: Deps, job: Job, error: ProviderError) -> Change:
     if error.effect is Effect.REFUSED:
-        return move(deps, job, Event.REFUSE, reason=f"{error} Nothing was started.")
+        return move(deps, job, Event.REFUSE, reason=_say_nothing_started(error))
     if error.effect is Effect.NONE:
         tries = _tries(job) + 1
         look = replace(job.look, error=str(error), notes={**job.look.notes, "launches": tries})

@@ -11,6 +11,7 @@ from bot.domain.jobs import Job
 from bot.domain.pace import after_failure
 from bot.errors import ProviderError, RateLimitedError, UnreachableError
 from bot.ports import Deps, Watched
+from bot.sentences import _
 from bot.usecases.moves import card_key, note, redraw
 
 T = TypeVar("T")
@@ -49,4 +50,4 @@ async def within(limit: timedelta, title: str, call: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(call, limit.total_seconds())
     except TimeoutError:
-        raise UnreachableError(f"{title} did not answer in time.") from None
+        raise UnreachableError(_("{service} did not answer in time.", service=title)) from None

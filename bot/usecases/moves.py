@@ -9,7 +9,7 @@ from bot.domain.changes import Amendment, Change, Notice, NoticeKind, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, Event, Job, JobState, Look, Transition, advance
 from bot.domain.requests import SWITCHYARD, Actor, Json
 from bot.ports import DUE_IN, Deps
-from bot.sentences import pack
+from bot.sentences import _, pack
 
 _HAS_WORK = frozenset().union(*DUE_IN.values())
 _ASKED_IN: Mapping[Subject, frozenset[JobState]] = {
@@ -21,7 +21,7 @@ _ASKED_IN: Mapping[Subject, frozenset[JobState]] = {
     Subject.GO_ON: AT_SERVICE,
 }
 """The states of a job in which there is something to answer."""
-MOOT = "The training has moved on."
+MOOT = _("The training has moved on.")
 
 
 def card_key(job_id: str) -> str:

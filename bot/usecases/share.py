@@ -16,18 +16,21 @@ from bot.domain.jobs import Job
 from bot.domain.text import code
 from bot.errors import MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
+from bot.sentences import _, pack
 from bot.usecases.former import result_key
 from bot.usecases.moves import card_key, prompt_key, redraw
 
-REFUSALS: Mapping[str, str] = {
-    "file_upload_size_restricted": "it is larger than Slack takes here",
-    "storage_limit_reached": "the workspace has no storage left",
-    "file_uploads_disabled": "the workspace allows no files",
-    "file_uploads_except_images_disabled": "the workspace allows pictures alone",
-    "file_type_not_allowed": "the workspace does not allow this kind of file",
-    "missing_scope": "the app may not share files yet: its operator installs it anew with the scopes of the manifest",
-    "access_denied": "the app may not share files here",
-    "file_gone": "the kept file is gone",
+_REFUSALS: Mapping[str, str] = {
+    "file_upload_size_restricted": _("it is larger than Slack takes here."),
+    "storage_limit_reached": _("the workspace has no storage left."),
+    "file_uploads_disabled": _("the workspace allows no files."),
+    "file_uploads_except_images_disabled": _("the workspace allows pictures alone."),
+    "file_type_not_allowed": _("the workspace does not allow this kind of file."),
+    "missing_scope": _(
+        "the app may not share files yet: its operator installs it anew with the scopes of the manifest."
+    ),
+    "access_denied": _("the app may not share files here."),
+    "file_gone": _("the kept file is gone."),
 }
 """Slack's words for files that it does not take, as people read them."""
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -57,7 +60,11 @@ async def share_result(deps: Deps, notice: Notice, job: Job, channel: str, threa
             notice.body["file_id"],
             channel,
             title=notice.body["name"],
-            comment=f"What training {code(job.id)} left at its service ({notice.body['size']:,} bytes), as it is.",
+            comment=_(
+                "What training {job} left at its service ({size:,} bytes), as it is.",
+                job=code(job.id),
+                size=notice.body["size"],
+            ),
             thread_ts=thread,
         )
     await deps.store.keep_body(replace(notice, body={**notice.body, "permalink": shared.permalink}))
@@ -90,19 +97,25 @@ def _measure(path: Path) -> tuple[int, str]:
         with path.open("rb") as file:
             return path.stat().st_size, ".zip" if file.read(4) == _ZIP else ".bin"
     except FileNotFoundError:
-        raise MessengerError("The kept file is gone.", code="file_gone") from None
+        raise MessengerError(_("The kept file is gone."), code="file_gone") from None
     except OSError as error:
         # Out of descriptors, or a disk that is away for a moment: the file is still there.
-        raise MessengerBusyError(f"The kept file cannot be read now ({error.strerror}).", retry_after=5) from None
+        problem = _("The kept file cannot be read now ({error}).", error=str(error.strerror))
+        raise MessengerBusyError(problem, retry_after=5) from None
 
 
 async def give_up(deps: Deps, notice: Notice, error: MessengerError) -> None:
     """Slack does not take it: said on the card, where the file is missed."""
     job = await deps.store.job(notice.job_id) if notice.job_id else None
-    words = REFUSALS.get(error.code, str(error).rstrip("."))
-    await deps.store.keep_body(replace(notice, body={**notice.body, "refused": f"{words}."}))
+    await deps.store.keep_body(replace(notice, body={**notice.body, "refused": pack(say_refusal(error))}))
     if job is not None:
         await deps.store.tell(await _drawn(deps, job))
+
+
+def say_refusal(error: MessengerError) -> str:
+    """Why Slack does not take a file, as the end of a sentence."""
+    said = str(error)
+    return _REFUSALS.get(error.code) or (said if said.endswith(".") else _("{problem}.", problem=said))
 
 
 async def forget_upload(deps: Deps, notice: Notice) -> None:
