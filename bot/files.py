@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from bot.domain.requests import SourceFile
-from bot.domain.text import code, cut
+from bot.domain.text import code, cut, either
 from bot.errors import DataError
+from bot.sentences import _, joined
 
 CHUNK = 1 << 20
 _PART = "part-"
@@ -98,9 +99,10 @@ class DataFolder:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            raise DataError(f"The data of the earlier training, {_shown(name)}, is not kept here any more.") from None
+            gone = _("The data of the earlier training, {file}, is not kept here any more.", file=_shown(name))
+            raise DataError(gone) from None
         if found != sha256:
-            raise DataError(f"The kept copy of {_shown(name)} is not what it was, so it is not used.")
+            raise DataError(_("The kept copy of {file} is not what it was, so it is not used.", file=_shown(name)))
         return SourceFile(role=role, name=name, path=path, size=path.stat().st_size, sha256=sha256)
 
     def result(self, job_id: str) -> Path:
@@ -115,48 +117,75 @@ class DataFolder:
 
     def _named(self, source: str, suffixes: tuple[str, ...]) -> str:
         if not _is_plain(source):
-            sentence = f"{_shown(source)} is not the name of a file in the data folder: write its name alone"
-            raise DataError(f"{sentence}, or the link of a file in Slack.")
+            raise DataError(
+                _(
+                    "{file} is not the name of a file in the data folder: write its name alone, or the link of a file "
+                    "in Slack.",
+                    file=_shown(source),
+                )
+            )
         if not source.casefold().endswith(suffixes):
-            raise DataError(f"{_shown(source)} cannot be sent: this service takes files called {_any_of(suffixes)}.")
+            raise DataError(
+                _(
+                    "{file} cannot be sent: this service takes files called {names}.",
+                    file=_shown(source),
+                    names=either(code(f"*{suffix}") for suffix in suffixes),
+                )
+            )
         names = self._names()
         if source not in names:
-            raise DataError(f"There is no {_shown(source)} in the data folder.{_hint(source, names, suffixes)}")
+            absent = _("There is no {file} in the data folder.", file=_shown(source))
+            raise DataError(joined(" ", [absent, *_hint(source, names, suffixes)]))
         return source
 
     def _after_model(self, model: str, suffixes: tuple[str, ...]) -> str:
         wanted = {f"{model}{suffix}".casefold() for suffix in suffixes}
         found = sorted(name for name in self._names() if name.casefold() in wanted)
         if len(found) > 1:
-            names = ", ".join(code(name) for name in found)
-            raise DataError(f"Several files are named after {_shown(model)}: {names}. Say which with `data=NAME`.")
+            raise DataError(
+                _(
+                    "Several files are named after {model}: {names}. Say which with `data=NAME`.",
+                    model=_shown(model),
+                    names=", ".join(code(name) for name in found),
+                )
+            )
         if not found:
-            tried = ", ".join(_shown(f"{model}{suffix}") for suffix in suffixes)
-            sentence = f"The data folder has no file named after {_shown(model)} ({tried})."
-            raise DataError(f"{sentence} Name one with `data=NAME`, or a file in Slack with `data=` and its link.")
+            raise DataError(
+                _(
+                    "The data folder has no file named after {model} ({names}). Name one with `data=NAME`, or a file "
+                    "in Slack with `data=` and its link.",
+                    model=_shown(model),
+                    names=", ".join(_shown(f"{model}{suffix}") for suffix in suffixes),
+                )
+            )
         return found[0]
 
     def _names(self) -> list[str]:
         try:
             return [entry.name for entry in self._folder.iterdir() if _is_plain(entry.name) and entry.is_file()]
         except FileNotFoundError:
-            raise DataError("The data folder does not exist; its operator sets SWITCHYARD_DATA__FOLDER.") from None
+            raise DataError(_("The data folder does not exist; its operator sets SWITCHYARD_DATA__FOLDER.")) from None
         except OSError as error:
-            sentence = f"The data folder cannot be read ({error.strerror})"
-            raise DataError(f"{sentence}; its operator sets SWITCHYARD_DATA__FOLDER.") from None
+            sentence = _(
+                "The data folder cannot be read ({error}); its operator sets SWITCHYARD_DATA__FOLDER.",
+                error=str(error.strerror),
+            )
+            raise DataError(sentence) from None
 
     def _open(self, name: str) -> IO[bytes]:
         """Open what really lies in the folder: no link leads out of it, and nothing but a file is read."""
         try:
             path = (self._folder / name).resolve()
             if path.parent != self._folder.resolve():
-                raise DataError(f"{code(name)} is not a file of the data folder: it is a link that leads out of it.")
+                raise DataError(
+                    _("{file} is not a file of the data folder: it is a link that leads out of it.", file=code(name))
+                )
             if not path.is_file():
-                raise DataError(f"{code(name)} is not a file of the data folder any more.")
+                raise DataError(_("{file} is not a file of the data folder any more.", file=code(name)))
             # No link either that was put in its place since it was looked at.
             return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
         except PermissionError:
-            raise DataError(f"{code(name)} may not be read by Switchyard.") from None
+            raise DataError(_("{file} may not be read by Switchyard.", file=code(name))) from None
 
 
 class Arrival:
@@ -177,7 +206,7 @@ class Arrival:
 
     def keep(self) -> SourceFile:
         if not self._size:
-            raise DataError(f"{code(self._name)} is empty.")
+            raise DataError(_("{file} is empty.", file=code(self._name)))
         self._file.flush()
         os.fsync(self._file.fileno())
         sha256 = self._seen.hexdigest()
@@ -200,8 +229,13 @@ def _last_used(path: Path) -> float:
 
 
 def _too_large(name: str, max_bytes: int) -> DataError:
-    sentence = f"{code(name)} is larger than {max_bytes / CHUNK:.4g} MB, the most that is sent"
-    return DataError(f"{sentence} (SWITCHYARD_DATA__MAX_MB).")
+    return DataError(
+        _(
+            "{file} is larger than {size:.4g} MB, the most that is sent (SWITCHYARD_DATA__MAX_MB).",
+            file=code(name),
+            size=max_bytes / CHUNK,
+        )
+    )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -213,11 +247,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _hint(source: str, names: list[str], suffixes: tuple[str, ...]) -> str:
+def _hint(source: str, names: list[str], suffixes: tuple[str, ...]) -> list[str]:
     """The nearest name that could be sent, whatever its case; its suffix makes no name alike."""
     fitting = {_stem(name): name for name in sorted(names) if name.casefold().endswith(suffixes)}
     near = get_close_matches(_stem(source), fitting, n=1, cutoff=0.5)
-    return f" Did you mean {code(fitting[near[0]])}?" if near else ""
+    return [_("Did you mean {name}?", name=code(fitting[near[0]]))] if near else []
 
 
 def _stem(name: str) -> str:
@@ -232,7 +266,3 @@ def _is_plain(name: str) -> bool:
 def _shown(name: str) -> str:
     """A name as it was typed, which may be as long as a command."""
     return code(cut(name, 100))
-
-
-def _any_of(suffixes: tuple[str, ...]) -> str:
-    return " or ".join(code(f"*{suffix}") for suffix in suffixes)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.errors import IllegalMoveError
-from bot.sentences import Text
+from bot.sentences import Text, _
 
 
 class Phase(StrEnum):
@@ -46,6 +46,34 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
+
+
+_STATES: Mapping[JobState, str] = {
+    JobState.CHECKING: _("checking"),
+    JobState.PROPOSED: _("proposed"),
+    JobState.APPROVED: _("approved"),
+    JobState.STARTING: _("starting"),
+    JobState.UNSURE: _("unsure"),
+    JobState.QUEUED: _("queued"),
+    JobState.RUNNING: _("running"),
+    JobState.CANCELLING: _("cancelling"),
+    JobState.OFFERED: _("offered"),
+    JobState.PROMOTING: _("promoting"),
+    JobState.UNSURE_SWITCH: _("unsure_switch"),
+    JobState.DONE: _("done"),
+    JobState.PROMOTED: _("promoted"),
+    JobState.LIVE: _("live"),
+    JobState.REJECTED: _("rejected"),
+    JobState.EXPIRED: _("expired"),
+    JobState.FAILED: _("failed"),
+    JobState.CANCELLED: _("cancelled"),
+    JobState.LOST: _("lost"),
+}
+
+
+def say_state(state: JobState) -> str:
+    """The word for a state as it stands in a sentence."""
+    return _STATES[state]
 
 
 class Event(StrEnum):

@@ -1,18 +1,19 @@
 """Asking a service about one training, also one that was started elsewhere, and following it from then on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import quote
 
 from bot.domain.approvals import Standing, may_ask, may_decide
 from bot.domain.changes import Button, Say
-from bot.domain.jobs import AT_SERVICE, Job, JobState, Look, Phase, RemoteStatus
+from bot.domain.jobs import AT_SERVICE, Job, JobState, Look, Phase, RemoteStatus, say_state
 from bot.domain.policy import Act
 from bot.domain.requests import Actor, TrainRequest, digest
 from bot.domain.text import code, escape
 from bot.errors import NotFoundError, ProviderError, RefusedError, UsageError
 from bot.ports import Answered, Asked, Deps, Inquiry, JobFilter, Provider, Reference, Watched
+from bot.sentences import _, joined, pack
 from bot.usecases.auditing import denied
 from bot.usecases.looking import within
 from bot.usecases.moves import first_change, tell_person
@@ -20,12 +21,12 @@ from bot.usecases.prompting import electorate, read_first
 from bot.usecases.request import check_caps, new_job, say_too_fast
 
 _READINGS: Mapping[Phase, str] = {
-    Phase.QUEUED: "it waits",
-    Phase.RUNNING: "it runs",
-    Phase.STOPPING: "it is being stopped",
-    Phase.TRAINED: "it is trained",
-    Phase.FAILED: "it failed",
-    Phase.CANCELLED: "it was cancelled",
+    Phase.QUEUED: _("it waits"),
+    Phase.RUNNING: _("it runs"),
+    Phase.STOPPING: _("it is being stopped"),
+    Phase.TRAINED: _("it is trained"),
+    Phase.FAILED: _("it failed"),
+    Phase.CANCELLED: _("it was cancelled"),
 }
 _TOO_LATE = timedelta(minutes=30)
 FORCED = "look"
@@ -50,7 +51,7 @@ async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> S
     there anyway: what is kept here is told instead.
     """
     provider = deps.providers.get(asking.provider)
-    [first, *_] = provider.references(asking.words)
+    first = provider.references(asking.words)[0]
     if provider.powers.look_publishes and not may_publish and not await _is_looked_at(deps, provider, first):
         return await _history_instead(deps, provider, first, asking)
     if may_publish:
@@ -67,7 +68,7 @@ async def inquire(deps: Deps, asking: Asking, *, may_publish: bool = False) -> S
     if not await deps.store.inquire(inquiry, caps=deps.limits.caps):
         raise RefusedError(say_too_fast(deps))
     deps.nudge("inquire")
-    return Say(text=f"Asking {provider.title} …")
+    return Say(text=_("Asking {service} …", service=provider.title))
 
 
 async def inquire_due(deps: Deps) -> None:
@@ -82,15 +83,15 @@ async def watch(deps: Deps, asking: Asking, index: int) -> tuple[Say, Job | None
     provider = deps.providers.get(asking.provider)
     references = provider.references(asking.words)
     if not 0 <= index < len(references):
-        raise UsageError("That training cannot be watched: its name is not complete.")
+        raise UsageError(_("That training cannot be watched: its name is not complete."))
     reference = references[index]
     answer = await _keep(deps, asking, provider, reference)
     check_caps(deps, answer)
     if answer.asked is not Asked.NEW:
-        return Say(text=f"It is watched already, as `{answer.job.id}`."), answer.job
+        return Say(text=_("It is watched already, as {job}.", job=code(answer.job.id))), answer.job
     deps.nudge("poll")
     deps.nudge("deliver")
-    return Say(text=f"Watching it as `{answer.job.id}`; its card follows."), answer.job
+    return Say(text=_("Watching it as {job}; its card follows.", job=code(answer.job.id))), answer.job
 
 
 async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Reference) -> Answered:
@@ -105,7 +106,7 @@ async def _keep(deps: Deps, asking: Asking, provider: Provider, reference: Refer
     )
     look = Look(limit_at=deps.now() + deps.limits.watch)
     job = replace(new_job(deps, request, JobState.QUEUED), remote_id=reference.remote_id, look=look)
-    change = first_change(deps, job, actor=asking.actor, reason="Started elsewhere; watched from now on.")
+    change = first_change(deps, job, actor=asking.actor, reason=_("Started elsewhere; watched from now on."))
     return await deps.store.request(
         change, same_since=deps.now(), is_exclusive=False, is_again=True, url=asking.url, caps=deps.limits.caps
     )
@@ -132,19 +133,27 @@ async def _check_start_rule(deps: Deps, asking: Asking, model: str) -> None:
 async def _history_instead(deps: Deps, provider: Provider, reference: Reference, asking: Asking) -> Say:
     kept = await deps.store.jobs(JobFilter(provider=provider.name), limit=200)
     ours = [job for job in kept if job.request.model == reference.model]
-    known = _last_known(provider, ours[0]) if ours else "It was not started here."
-    value = _joined(provider.name, *asking.words.values())
-    button = Button(label="Look: publishes the model if it is finished", action=FORCED, value=value)
-    text = f"*{provider.title} {code(reference.model)}* {known} Asking {provider.title} would publish a finished model."
-    return Say(text=text, buttons=(button,))
+    known = _last_known(provider, ours[0]) if ours else [_NOT_OURS]
+    button = Button(
+        label=_("Look: publishes the model if it is finished"),
+        action=FORCED,
+        value=_in_value(provider.name, *asking.words.values()),
+    )
+    named = f"*{provider.title} {code(reference.model)}*"
+    warning = _("Asking {service} would publish a finished model.", service=provider.title)
+    return Say(text=joined(" ", [named, *known, warning]), buttons=(button,))
 
 
-def _last_known(provider: Provider, job: Job) -> str:
-    said = f" {provider.title} last said {code(job.look.status.word)}." if job.look.status else ""
-    return f"Switchyard's last training of it is `{job.id}`, {job.state.value}.{said}"
+_NOT_OURS = _("It was not started here.")
 
 
-def _joined(*words: str) -> str:
+def _last_known(provider: Provider, job: Job) -> Iterator[str]:
+    yield _("Switchyard's last training of it is {job}, {state}.", job=code(job.id), state=say_state(job.state))
+    if job.look.status:
+        yield _("{service} last said {word}.", service=provider.title, word=code(job.look.status.word))
+
+
+def _in_value(*words: str) -> str:
     """The words in the value of a button; bars separate them, and none is inside one."""
     return "|".join(quote(word, safe="") for word in words)
 
@@ -171,7 +180,8 @@ async def _find_out(deps: Deps, inquiry: Inquiry) -> dict[str, object]:
             error = failure if error is None or not isinstance(failure, NotFoundError) else error
         else:
             return await _told(deps, inquiry, provider, (index, reference), status)
-    return {"text": str(error) if error else f"{provider.title} knows no such training."}
+    said = str(error) if error else _("{service} knows no such training.", service=provider.title)
+    return {"text": pack(said)}
 
 
 async def _likeliest_first(
@@ -195,20 +205,33 @@ async def _told(
 ) -> dict[str, object]:
     index, reference = numbered
     living = await deps.store.watched(provider.name, reference.remote_id, reference.model)
-    where = f" It is watched as `{living.id}`." if living else await _elsewhere(deps, provider, reference)
-    value = _joined(provider.name, str(index), *inquiry.words.values())
+    where = _say_watched(living) if living else await _elsewhere(deps, provider, reference)
+    value = _in_value(provider.name, str(index), *inquiry.words.values())
     watchable = living is None and status.phase not in (Phase.FAILED, Phase.CANCELLED)
-    buttons = [{"label": "Watch", "action": "watch", "value": value}] if watchable else []
-    return {"text": _sentence(provider, reference, status) + where, "buttons": buttons}
+    buttons = [{"label": pack(_("Watch")), "action": "watch", "value": value}] if watchable else []
+    said = joined(" ", [_sentence(provider, reference, status), *_detail(status), where])
+    return {"text": pack(said), "buttons": buttons}
+
+
+def _say_watched(living: Job) -> str:
+    return _("It is watched as {job}.", job=code(living.id))
 
 
 async def _elsewhere(deps: Deps, provider: Provider, reference: Reference) -> str:
     ours = await deps.store.jobs(JobFilter(provider=provider.name, remote_id=reference.remote_id), limit=1)
-    return f" It was started here as `{ours[0].id}`." if ours else " It was not started here."
+    return _("It was started here as {job}.", job=code(ours[0].id)) if ours else _NOT_OURS
 
 
 def _sentence(provider: Provider, reference: Reference, status: RemoteStatus) -> str:
-    reading = _READINGS[status.phase] if status.phase else "a word that we do not know"
-    progress = f", {status.progress:.0f} %" if status.progress is not None else ""
-    detail = f" {escape(status.detail)}" if status.detail else ""
-    return f"*{provider.title} {code(reference.model)}* says {code(status.word)}: {reading}{progress}.{detail}"
+    parts = {
+        "training": f"{provider.title} {code(reference.model)}",
+        "word": code(status.word),
+        "reading": _READINGS[status.phase] if status.phase else _("a word that we do not know"),
+    }
+    if status.progress is None:
+        return _("*{training}* says {word}: {reading}.", **parts)
+    return _("*{training}* says {word}: {reading}, {percent:.0f} %.", percent=status.progress, **parts)
+
+
+def _detail(status: RemoteStatus) -> list[str]:
+    return [escape(status.detail)] if status.detail else []

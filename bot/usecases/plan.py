@@ -15,6 +15,7 @@ from bot.domain.requests import TrainRequest
 from bot.domain.shared_files import id_in
 from bot.errors import RefusedError, UsageError
 from bot.ports import Deps, PlanAnswer, Planned, Provider
+from bot.sentences import _
 from bot.usecases.cards import stop_button
 from bot.usecases.people import known_person
 from bot.usecases.request import check_asker, checked, job_id, say_too_fast
@@ -52,8 +53,12 @@ def _refuse_slack_files(request: TrainRequest) -> None:
     for role, source in request.data.items():
         if id_in(source):
             raise UsageError(
-                f"`{role}={source[:60]}` is a file in Slack, which may be gone by the next run. Put it into the data "
-                f"folder, and name it there: `{role}=NAME`.",
+                _(
+                    "`{role}={file}` is a file in Slack, which may be gone by the next run. Put it into the data "
+                    "folder, and name it there: `{role}=NAME`.",
+                    role=role,
+                    file=source[:60],
+                ),
                 word=source,
             )
 
@@ -61,12 +66,26 @@ def _refuse_slack_files(request: TrainRequest) -> None:
 def _refuse_fixed_names(provider: Provider, request: TrainRequest) -> None:
     for argument in fixed_names(provider.arguments, request):
         value = str(request.params[argument.name])
-        same = "`{time}` is the same in each run" if holds_mark(value) else "this one would be the same in each run"
-        raise UsageError(
-            f"{provider.title} needs another {argument.label} for each training, and {same}: put `{{date}}` or `{{n}}` "
-            "into it.",
-            word=value,
-        )
+        say = _say_same_time if holds_mark(value) else _say_same_name
+        raise UsageError(say(provider.title, argument.label), word=value)
+
+
+def _say_same_time(service: str, name: str) -> str:
+    return _(
+        "{service} needs another {name} for each training, and `{{time}}` is the same in each run: put `{{date}}` or "
+        "`{{n}}` into it.",
+        service=service,
+        name=name,
+    )
+
+
+def _say_same_name(service: str, name: str) -> str:
+    return _(
+        "{service} needs another {name} for each training, and this one would be the same in each run: put `{{date}}` "
+        "or `{{n}}` into it.",
+        service=service,
+        name=name,
+    )
 
 
 async def _check_first(deps: Deps, provider: Provider, schedule: Schedule) -> None:
@@ -95,18 +114,23 @@ def _say(deps: Deps, answer: PlanAnswer) -> Say:
             raise RefusedError(say_too_fast(deps))
         case Planned.FULL:
             raise RefusedError(
-                f"One person may have {caps.schedules} recurring trainings here "
-                "(SWITCHYARD_LIMITS__RECURRING_PER_PERSON), and you have as many. `/jobs every mine` lists them, each "
-                "with a button that stops it."
+                _(
+                    "One person may have {count} recurring trainings here (SWITCHYARD_LIMITS__RECURRING_PER_PERSON), "
+                    "and you have as many. `/jobs every mine` lists them, each with a button that stops it.",
+                    count=caps.schedules,
+                )
             )
         case Planned.CROWDED:
             raise RefusedError(
-                f"One channel may have {caps.schedules_here} recurring trainings "
-                "(SWITCHYARD_LIMITS__RECURRING_PER_CHANNEL), and this one has as many. `/jobs every` lists them, each "
-                "with a button that stops it."
+                _(
+                    "One channel may have {count} recurring trainings (SWITCHYARD_LIMITS__RECURRING_PER_CHANNEL), and "
+                    "this one has as many. `/jobs every` lists them, each with a button that stops it.",
+                    count=caps.schedules_here,
+                )
             )
         case Planned.SAME:
-            text = f"Nothing new was planned: {title_of(deps, schedule)}, goes on already."
+            training = title_of(deps, schedule)
+            text = _("Nothing new was planned: {training}, goes on already.", training=training)
             return Say(text=text, buttons=(stop_button(schedule),))
-        case _:
+        case _new:
             return say_schedule(deps, schedule)

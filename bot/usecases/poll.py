@@ -23,6 +23,7 @@ from bot.domain.pace import next_look
 from bot.domain.text import code
 from bot.errors import NotFoundError, ProviderError, RejectedError, UnreachableError
 from bot.ports import Deps, Gate, Provider, Work
+from bot.sentences import _
 from bot.usecases.cards import has_aged
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, watched, within
@@ -49,7 +50,12 @@ async def poll_due(deps: Deps) -> None:
 
 
 def _not_configured(job: Job) -> ProviderError:
-    return ProviderError(f"The provider {job.request.provider} is not configured any more, so it is not looked at.")
+    return ProviderError(
+        _(
+            "The provider {provider} is not configured any more, so it is not looked at.",
+            provider=job.request.provider,
+        )
+    )
 
 
 def _grouped(deps: Deps, jobs: Sequence[Job]) -> list[tuple[tuple[str, str], list[Job]]]:
@@ -86,7 +92,7 @@ async def _ask_service(deps: Deps, provider: Provider, jobs: Sequence[Job]) -> M
         answers = await within(deps.limits.step, provider.title, call)
     except ProviderError as error:
         return {job.id: error for job in jobs}
-    forgotten = UnreachableError(f"{provider.title} did not answer for this training.")
+    forgotten = UnreachableError(_("{service} did not answer for this training.", service=provider.title))
     return {job.id: answers.get(job.id, forgotten) for job in jobs}
 
 
@@ -102,7 +108,7 @@ async def _ask_about_one(deps: Deps, provider: Provider, job: Job) -> Seen:
 
 
 def _not_found_yet(job: Job) -> RemoteStatus:
-    return job.look.status or RemoteStatus(phase=None, word="", detail="accepted; waiting for it to appear")
+    return job.look.status or RemoteStatus(phase=None, word="", detail=_("accepted; waiting for it to appear"))
 
 
 async def _send_cancel(deps: Deps, provider: Provider, job: Job) -> None:
@@ -118,7 +124,7 @@ async def _after_look(deps: Deps, provider: Provider, job: Job, seen: Seen) -> C
     if isinstance(seen, NotFoundError):
         return await _after_not_found(deps, job, seen)
     if isinstance(seen, RejectedError) and _cancel_was_refused(job):
-        return move(deps, job, Event.RUN, reason=f"The cancelling was refused: {seen}")
+        return move(deps, job, Event.RUN, reason=_("The cancelling was refused: {problem}", problem=str(seen)))
     if isinstance(seen, ProviderError):
         change = failed_look(deps, job, seen)
         return replace(change, job=replace(change.job, act_at=None)) if _is_over(deps, job) else change
@@ -151,8 +157,10 @@ def _reason(provider: Provider, event: Event, seen: RemoteStatus) -> str:
     """A failure is told in the service's own word: that it stands for one may be our reading."""
     if event is not Event.FAIL:
         return seen.detail
-    said = f"{provider.title} says {code(seen.word)}"
-    return f"{said}: {seen.detail}" if seen.detail else f"{said}."
+    service, word = provider.title, code(seen.word)
+    if seen.detail:
+        return _("{service} says {word}: {detail}", service=service, word=word, detail=seen.detail)
+    return _("{service} says {word}.", service=service, word=word)
 
 
 def _looked(deps: Deps, job: Job, seen: RemoteStatus) -> Look:
@@ -188,9 +196,22 @@ def _new_word(deps: Deps, job: Job, seen: RemoteStatus, before: Job) -> list[Not
     if seen.is_known or seen.word in before.look.told:
         return []
     title = deps.providers.get(job.request.provider).title
-    reading = "nothing moves by it" if seen.phase is None else "it is taken for a training that runs"
-    text = f"{title} says {code(seen.word)}, a word that is not documented. It is shown as it is; {reading}."
-    return [tell_line(deps, job, f"word:{seen.word}", text)]
+    return [tell_line(deps, job, f"word:{seen.word}", _say_new_word(title, seen))]
+
+
+def _say_new_word(service: str, seen: RemoteStatus) -> str:
+    if seen.phase is None:
+        return _(
+            "{service} says {word}, a word that is not documented. It is shown as it is; nothing moves by it.",
+            service=service,
+            word=code(seen.word),
+        )
+    return _(
+        "{service} says {word}, a word that is not documented. It is shown as it is; it is taken for a training that "
+        "runs.",
+        service=service,
+        word=code(seen.word),
+    )
 
 
 def _shows_news(before: Look, after: Look) -> bool:
@@ -229,7 +250,7 @@ async def _after_not_found(deps: Deps, job: Job, error: NotFoundError) -> Change
     now, since = deps.now(), job.look.lost_since or deps.now()
     lost = job.look.lost + 1
     if job.state in AT_SERVICE and lost >= LOST_AFTER_LOOKS and now - since >= deps.limits.lost:
-        closes = withdraw_open(deps, await deps.store.prompts(job.id), "The service no longer knows the training.")
+        closes = withdraw_open(deps, await deps.store.prompts(job.id), _("The service no longer knows the training."))
         return move(deps, job, Event.LOSE, reason=str(error), closes=closes)
     look = replace(job.look, at=now, lost=lost, lost_since=since, error=str(error), failures=0)
     pause = min(deps.limits.pace.longest, max(deps.limits.lost / LOST_AFTER_LOOKS, timedelta(milliseconds=50)))

@@ -15,6 +15,7 @@ from bot.domain.requests import Json
 from bot.domain.text import cut, in_one_line
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Provider, Serving, Work
+from bot.sentences import _, joined
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
 from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
@@ -42,7 +43,7 @@ async def promote(deps: Deps, job: Job) -> None:
         await _prepare_and_send(deps, provider, job)
     elif job.state is JobState.PROMOTING and not job.switch.get("accepted_at"):
         # The switch was about to be sent, or was sent, by a process that is gone.
-        await deps.store.apply([move(deps, job, Event.DOUBT, reason="Switchyard was stopped while it switched.")])
+        await deps.store.apply([move(deps, job, Event.DOUBT, reason=_("Switchyard was stopped while it switched."))])
         deps.nudge("promote")
     else:
         await deps.store.apply([await _look(deps, provider, job)])
@@ -99,7 +100,8 @@ async def _switch(deps: Deps, provider: Provider, job: Job) -> Change:
     except ProviderError as error:
         return await _not_applied(deps, job, error)
     if not _sees(job):
-        return move(deps, job, Event.APPLY, reason="Accepted by the service; that it serves cannot be seen from here.")
+        reason = _("Accepted by the service; that it serves cannot be seen from here.")
+        return move(deps, job, Event.APPLY, reason=reason)
     switch = {**(job.switch or {}), "accepted_at": deps.now().isoformat()}
     drawn = [redraw(deps, job.id, card_key(job.id))]
     return note(deps, job, look=job.look, switch=switch, act_at=deps.now() + deps.limits.pace.shortest, notices=drawn)
@@ -109,7 +111,7 @@ async def _not_applied(deps: Deps, job: Job, error: ProviderError) -> Change:
     if error.effect is Effect.UNKNOWN:
         return move(deps, job, Event.DOUBT, reason=str(error))
     offered = replace(job, switch=None)
-    reason = f"{error} The switch was not applied."
+    reason = _("{problem} The switch was not applied.", problem=str(error))
     asked = await ask_gate(deps, offered, Subject.PROMOTE)
     return move(deps, offered, Event.NOT_APPLIED, reason=reason, opens=[asked], act_at=None)
 
@@ -131,26 +133,28 @@ async def _look_again(deps: Deps, provider: Provider, job: Job) -> Change:
     await note_answer(deps, provider.name)
     if not seen.is_new:
         return _not_seen_yet(deps, job, prompts, still=say_still(seen))
-    closes = withdraw_open(deps, prompts, "The new model was seen serving.")
+    closes = withdraw_open(deps, prompts, _("The new model was seen serving."))
     switch = {**(job.switch or {}), "seen": [list(part) for part in seen.parts]}
     return move(deps, job, Event.SEE, reason=say_serving(seen), switch=switch, closes=closes)
 
 
 def say_serving(seen: Serving) -> str:
     """What serves now beside what served before, "" where that cannot be read."""
-    return f"Seen serving: {'; '.join(_say_part(*part) for part in seen.parts)}." if seen.parts else ""
+    if not seen.parts:
+        return ""
+    return _("Seen serving: {versions}.", versions=joined("; ", [_say_part(*part) for part in seen.parts]))
 
 
 def _say_part(label: str, now: str, before: str) -> str:
-    named = f"{label} {_shown(now)}"
+    version = joined(" ", [label, _shown(now)])
     if now == before:
-        return f"{named} as before"
-    return f"{named}, before it was {_shown(before)}" if before else named
+        return _("{version} as before", version=version)
+    return _("{version}, before it was {before}", version=version, before=_shown(before)) if before else version
 
 
 def say_still(seen: Serving) -> str:
     """What serves although it was switched."""
-    return ", ".join(f"{label} {_shown(now)}" for label, now, _ in seen.parts)
+    return joined(", ", [joined(" ", [label, _shown(now)]) for label, now, _before in seen.parts])
 
 
 def _shown(value: str) -> str:
@@ -173,7 +177,8 @@ def _not_seen_yet(deps: Deps, job: Job, prompts: list[Prompt], *, still: str = "
     if job.state is JobState.UNSURE_SWITCH and look.looks >= LOOKS:
         return _ask_what_happened(deps, looked, prompts)
     if job.state is JobState.PROMOTING and deps.now() - job.state_at >= deps.limits.live:
-        reason = f"Applied, not seen: the service still shows {still or 'the former version'}."
+        shows = still or _("the former version")
+        reason = _("Applied, not seen: the service still shows {version}.", version=shows)
         return move(deps, looked, Event.APPLY, reason=reason)
     pause = deps.limits.settle / LOOKS if job.state is JobState.UNSURE_SWITCH else _pause(deps, job)
     return note(deps, looked, look=look, act_at=deps.now() + min(pause, _pause(deps, job)))

@@ -21,23 +21,12 @@ from bot.domain.contents import Question
 from bot.domain.jobs import SWITCHED, Job
 from bot.domain.policy import Act, Rule, end_of_quiet, groups_in
 from bot.domain.requests import Actor, Json, digest
-from bot.ports import Deps, Gate
+from bot.ports import Deps, Gate, Powers
+from bot.sentences import _, joined, unpack
 from bot.usecases.attention import names_of_question
 from bot.usecases.cards import about, result_of, retrain_buttons
 from bot.usecases.evidence import Evidence, gather
 from bot.usecases.moves import prompt_key, redraw
-
-_CONSEQUENCES: Mapping[Subject, str] = {
-    Subject.DID_START: (
-        "The answer to the start was lost and {title} cannot tell whether it took effect. "
-        "Starting again may train twice; please look at {title} first."
-    ),
-    Subject.DID_SWITCH: (
-        "The answer to the switch was lost and it cannot be seen whether it was applied. "
-        "Please look at {title} and say what you see; nothing is sent by either answer."
-    ),
-    Subject.GO_ON: "This takes longer than the limit. Giving up only ends the watching; at {title} it may go on.",
-}
 
 
 def ask(deps: Deps, job: Job, subject: Subject, *, evidence: Evidence = (), asker: Actor | None = None) -> Prompt:
@@ -171,44 +160,81 @@ def facts(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
 def _last_word(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
     """What the service says of a start in doubt, which the person who is asked should see."""
     word = job.look.notes.get("found")
-    return (("the service says", str(word)),) if subject is Subject.DID_START and word else ()
+    return ((_("the service says"), unpack(word)),) if subject is Subject.DID_START and word else ()
 
 
 def _data_facts(job: Job) -> list[tuple[str, str]]:
     if job.plan is None or job.plan.payload is None:
         return []
     payload = job.plan.payload
-    size = f"{payload.rows:,} rows, SHA-256 {payload.sha256[:12]}"
-    warnings = [("Warning", warning) for warning in payload.warnings]
-    return [("Data", f"{payload.name} ({size})"), *tell(payload.balances), *warnings]
+    data = _(
+        "{file} ({rows:,} rows, SHA-256 {sha256})", file=payload.name, rows=payload.rows, sha256=payload.sha256[:12]
+    )
+    warnings = [(_("Warning"), warning) for warning in payload.warnings]
+    return [(_("Data"), data), *tell(payload.balances), *warnings]
 
 
 def consequence(deps: Deps, job: Job, subject: Subject) -> str:
     """One or two sentences: what exactly an answer does."""
     title, powers = about(deps, job.request.provider)
-    if subject is Subject.START:
-        goes_live = " Its result goes live by itself: this is the last moment to stop it."
-        return f"Approving starts this training at {title}." + goes_live * (powers.gate is Gate.BEFORE)
-    if subject is Subject.PROMOTE:
-        one_way = (
-            f" {title} has no way back: the model that serves now cannot be restored there. "
-            "To return to it, it has to be trained again and switched to."
-        ) * powers.one_way
-        return f"Approving tells {title} to serve the newly trained model as {job.request.model} from then on.{one_way}"
-    if subject is Subject.CANCEL:
-        return "Approving cancels this training; what it has learned so far may be lost. Rejecting lets it go on."
-    return _CONSEQUENCES[subject].format(title=title) + _left_behind(deps, job, subject)
+    match subject:
+        case Subject.START:
+            return joined(" ", _if_started(title, powers))
+        case Subject.PROMOTE:
+            return joined(" ", _if_switched(title, powers, job))
+        case Subject.CANCEL:
+            return _(
+                "Approving cancels this training; what it has learned so far may be lost. Rejecting lets it go on."
+            )
+        case Subject.DID_START:
+            return joined(" ", [_if_started_again(title), *_left_behind(deps, job)])
+        case Subject.DID_SWITCH:
+            return _(
+                "The answer to the switch was lost and it cannot be seen whether it was applied. Please look at "
+                "{service} and say what you see; nothing is sent by either answer.",
+                service=title,
+            )
+        case Subject.GO_ON:
+            return _(
+                "This takes longer than the limit. Giving up only ends the watching; at {service} it may go on.",
+                service=title,
+            )
 
 
-def _left_behind(deps: Deps, job: Job, subject: Subject) -> str:
+def _if_started(service: str, powers: Powers) -> Iterator[str]:
+    yield _("Approving starts this training at {service}.", service=service)
+    if powers.gate is Gate.BEFORE:
+        yield _("Its result goes live by itself: this is the last moment to stop it.")
+
+
+def _if_switched(service: str, powers: Powers, job: Job) -> Iterator[str]:
+    yield _(
+        "Approving tells {service} to serve the newly trained model as {model} from then on.",
+        service=service,
+        model=job.request.model,
+    )
+    if powers.one_way:
+        yield _(
+            "{service} has no way back: the model that serves now cannot be restored there. To return to it, it has to "
+            "be trained again and switched to.",
+            service=service,
+        )
+
+
+def _if_started_again(service: str) -> str:
+    return _(
+        "The answer to the start was lost and {service} cannot tell whether it took effect. Starting again may train "
+        "twice; please look at {service} first.",
+        service=service,
+    )
+
+
+def _left_behind(deps: Deps, job: Job) -> Iterator[str]:
     """Starting again reserves a new id where the service gives ids before the start."""
     provider = deps.providers.configured().get(job.request.provider)
-    if subject is not Subject.DID_START or provider is None or job.plan is None:
-        return ""
-    reserved = provider.known_id(job.plan, job.claim or {})
-    if reserved is None or reserved == job.request.model:
-        return ""
-    return f" Starting again takes a new id; {reserved} stays behind there."
+    reserved = provider.known_id(job.plan, job.claim or {}) if provider and job.plan else None
+    if reserved is not None and reserved != job.request.model:
+        yield _("Starting again takes a new id; {id} stays behind there.", id=reserved)
 
 
 async def read_first(deps: Deps, verdict: Verdict) -> str:
@@ -218,7 +244,7 @@ async def read_first(deps: Deps, verdict: Verdict) -> str:
         # A copy without a time is read at the next tick, also where no prompt is open.
         await deps.store.save_group(replace(known.get(id_, Group(id=id_)), read_at=None))
     deps.nudge("groups")
-    return "The groups that decide this are being read; please try again in a moment."
+    return _("The groups that decide this are being read; please try again in a moment.")
 
 
 async def electorate(deps: Deps, rule: Rule, asked_at: datetime | None = None) -> Electorate:

@@ -17,6 +17,7 @@ from bot.domain.requests import SWITCHYARD
 from bot.domain.text import code, escape
 from bot.errors import DataError, MessengerError, NotConfiguredError, RefusedError, UsageError
 from bot.ports import Asked, Deps, DueRun
+from bot.sentences import _, joined, ngettext
 from bot.usecases.groups import read_now
 from bot.usecases.home import answer_at_home
 from bot.usecases.moves import body_of, card_key, first_change, redraw, tell_person
@@ -83,13 +84,20 @@ async def _why_it_ends(deps: Deps, schedule: Schedule) -> str:
     """Who planned it has left, or may not start this any more; "" where it goes on."""
     who = schedule.request.actor.user
     if await _has_left(deps, who):
-        return f"<@{who}>, who planned it, has left the workspace."
+        return _("{who}, who planned it, has left the workspace.", who=f"<@{who}>")
     verdict = await _standing(deps, schedule)
     if verdict.standing is Standing.DENIED:
         rule = deps.policy.rule_for(Act.START, schedule.request.provider, schedule.request.model)
-        where = f" by the rule “{rule.name}”" if rule.name else ""
-        return f"<@{who}>, who planned it, may not start this training any more{where}."
+        return _say_forbidden(f"<@{who}>", rule.name)
     return ""
+
+
+def _say_forbidden(who: str, rule: str) -> str:
+    if rule:
+        return _(
+            "{who}, who planned it, may not start this training any more by the rule “{rule}”.", who=who, rule=rule
+        )
+    return _("{who}, who planned it, may not start this training any more.", who=who)
 
 
 async def _has_left(deps: Deps, user: str) -> bool:
@@ -114,11 +122,11 @@ async def _hindrance(deps: Deps, schedule: Schedule, turn: Turn) -> str:
     """Why this turn starts nothing; "" where it does."""
     late = deps.limits.late
     if turn.is_late(deps.now(), late):
-        hours = f"{late.total_seconds() / 3600:g}"
-        return f"Switchyard was not there, and a run is made up for {hours} hours at most."
+        hours = late.total_seconds() / 3600
+        return _("Switchyard was not there, and a run is made up for {hours:g} hours at most.", hours=hours)
     former = await deps.store.job(schedule.last_job) if schedule.last_job else None
     if former is not None and former.state not in ENDS:
-        return f"The run before, {code(former.id)}, has not ended; its card says what it waits for."
+        return _("The run before, {job}, has not ended; its card says what it waits for.", job=code(former.id))
     return ""
 
 
@@ -132,7 +140,12 @@ async def _ask(deps: Deps, schedule: Schedule, turn: Turn) -> None:
     now = deps.now()
     job = new_job(deps, request, JobState.CHECKING)
     started, skipped = schedule.passed(now, job.id), schedule.passed(now)
-    reason = f"Run {run.number} of {code(schedule.id)}, planned for {schedule.local(turn.planned_at)}."
+    reason = _(
+        "Run {number} of {schedule}, planned for {time}.",
+        number=run.number,
+        schedule=code(schedule.id),
+        time=schedule.local(turn.planned_at),
+    )
     due = DueRun(
         change=first_change(deps, job, actor=SWITCHYARD, reason=reason),
         started=started,
@@ -151,9 +164,11 @@ async def _ask(deps: Deps, schedule: Schedule, turn: Turn) -> None:
 
 
 _IN_THE_WAY = {
-    Asked.SAME: "Exactly this was asked for a moment ago.",
-    Asked.BUSY: "The model is in training already, and the service trains one once at a time.",
-    Asked.FULL: "Who planned it has as many living trainings as one may have (SWITCHYARD_LIMITS__LIVING_PER_PERSON).",
+    Asked.SAME: _("Exactly this was asked for a moment ago."),
+    Asked.BUSY: _("The model is in training already, and the service trains one once at a time."),
+    Asked.FULL: _(
+        "Who planned it has as many living trainings as one may have (SWITCHYARD_LIMITS__LIVING_PER_PERSON)."
+    ),
 }
 
 
@@ -163,13 +178,14 @@ def _told_with_run(deps: Deps, schedule: Schedule, turn: Turn) -> list[Notice]:
     drawn = [redraw(deps, former, card_key(former))] if former else []
     if not turn.missed:
         return drawn
-    text = f"{title_of(deps, schedule)}: {_missed(turn.missed)} went by while Switchyard was not there. "
-    text += "What starts now is one run, and no more of them are made up."
-    return [*drawn, tell(deps, schedule, f"missed:{_stamp(turn)}", text)]
-
-
-def _missed(count: int) -> str:
-    return "one planned time" if count == 1 else f"{count:,} planned times"
+    missed = ngettext(
+        "{training}: one planned time went by while Switchyard was not there.",
+        "{training}: {count:,} planned times went by while Switchyard was not there.",
+        turn.missed,
+        training=title_of(deps, schedule),
+    )
+    only = _("What starts now is one run, and no more of them are made up.")
+    return [*drawn, tell(deps, schedule, f"missed:{_stamp(turn)}", joined(" ", [missed, only]))]
 
 
 def _stamp(turn: Turn) -> str:
@@ -182,7 +198,18 @@ async def _skip(deps: Deps, schedule: Schedule, turn: Turn, why: str) -> None:
 
 
 def _tell_skipped(deps: Deps, passed: Schedule, turn: Turn, why: str) -> Notice:
-    more = f", and {_missed(turn.missed)} before it" if turn.missed else ""
-    following = f" The next is on {passed.local(passed.next_at)}." if passed.next_at else ""
-    text = f"{title_of(deps, passed)}: the run of {passed.local(turn.planned_at)}{more} was skipped. {why}{following}"
-    return tell(deps, passed, f"skipped:{_stamp(turn)}", text)
+    skipped = _say_skipped(title_of(deps, passed), passed.local(turn.planned_at), turn.missed)
+    following = [_("The next is on {time}.", time=passed.local(passed.next_at))] if passed.next_at else []
+    return tell(deps, passed, f"skipped:{_stamp(turn)}", joined(" ", [skipped, why, *following]))
+
+
+def _say_skipped(training: str, time: str, missed: int) -> str:
+    if not missed:
+        return _("{training}: the run of {time} was skipped.", training=training, time=time)
+    return ngettext(
+        "{training}: the run of {time}, and one planned time before it was skipped.",
+        "{training}: the run of {time}, and {count:,} planned times before it was skipped.",
+        missed,
+        training=training,
+        time=time,
+    )

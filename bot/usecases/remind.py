@@ -11,7 +11,9 @@ from bot.domain.jobs import Job
 from bot.domain.requests import Json
 from bot.domain.text import code
 from bot.ports import Deps
+from bot.sentences import _
 from bot.usecases.moves import amend, is_moot, prompt_key, remind, tell_channel
+from bot.usecases.place import USE_DM
 from bot.usecases.prompting import next_reminder
 
 log = structlog.get_logger()
@@ -52,11 +54,7 @@ async def _alarm_if_unseen(deps: Deps, prompt: Prompt) -> None:
     if key is None:
         return
     log.warning("a question cannot be seen", prompt=prompt.id, job=job.id, error=untold.error)
-    text = (
-        f"Training {code(job.id)} waits for an answer, and nobody sees the question: Slack does not take it in "
-        f"{_place(job)}. Invite @switchyard there, or have the requester press *Use my DM*."
-    )
-    await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=key)])
+    await deps.store.tell([tell_channel(deps, deps.alarm_channel, _say_unseen(job), key=key)])
     deps.nudge("deliver")
 
 
@@ -87,8 +85,21 @@ def _waits(line: Notice, now: datetime) -> bool:
     return not line.sent_ts and line.error != OVERTAKEN and now - line.try_at >= UNSEEN_AFTER
 
 
-def _place(job: Job) -> str:
-    return f"<#{job.place}>" if job.place.startswith(("C", "G")) else "a direct message"
+def _say_unseen(job: Job) -> str:
+    if job.place.startswith(("C", "G")):
+        return _(
+            "Training {job} waits for an answer, and nobody sees the question: Slack does not take it in {channel}. "
+            "Invite @switchyard there, or have the requester press *{button}*.",
+            job=code(job.id),
+            channel=f"<#{job.place}>",
+            button=USE_DM,
+        )
+    return _(
+        "Training {job} waits for an answer, and nobody sees the question: Slack does not take it in a direct "
+        "message. Invite @switchyard there, or have the requester press *{button}*.",
+        job=code(job.id),
+        button=USE_DM,
+    )
 
 
 def _is_over(prompt: Prompt, now: datetime) -> bool:

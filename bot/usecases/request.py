@@ -9,14 +9,16 @@ from bot.domain.policy import Act
 from bot.domain.recurring import refuse_marks
 from bot.domain.requests import Actor, TrainRequest
 from bot.domain.shared_files import id_in
+from bot.domain.text import code
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, Provider
+from bot.sentences import _, joined
 from bot.usecases.auditing import denied
 from bot.usecases.moves import first_change
 from bot.usecases.prompting import electorate
 
 AGAIN = "again:"
-_HOW = "`switchyard policy explain` tells who may."
+_HOW = _("`switchyard policy explain` tells who may.")
 
 
 async def request_training(deps: Deps, request: TrainRequest, *, url: str = "") -> Answered:
@@ -33,7 +35,7 @@ async def request_another(deps: Deps, request_key: str, actor: Actor, *, url: st
     """Start one more of an equal wish; the button works once, and only for who made the wish."""
     wish = await deps.store.asked_for(request_key)
     if wish is None or wish.actor != actor:
-        why = "This button belongs to somebody else's command. Type the command yourself."
+        why = _("This button belongs to somebody else's command. Type the command yourself.")
         raise await denied(deps, actor, why)
     again = replace(wish, request_key=AGAIN + request_key)
     return await _request(deps, again, is_again=True, url=url)
@@ -79,8 +81,11 @@ async def standing_of_asker(deps: Deps, request: TrainRequest) -> Verdict:
     verdict = may_ask(request.actor, request.actor, await electorate(deps, rule), deps.now())
     if verdict.standing is not Standing.DENIED:
         return verdict
-    where = f" by the rule “{rule.name}”" if rule.name else ""
-    return replace(verdict, why=f"You may not start this training{where}. {_HOW}")
+    if rule.name:
+        why = _("You may not start this training by the rule “{rule}”.", rule=rule.name)
+    else:
+        why = _("You may not start this training.")
+    return replace(verdict, why=joined(" ", [why, _HOW]))
 
 
 def check_caps(deps: Deps, answer: Answered) -> None:
@@ -89,18 +94,23 @@ def check_caps(deps: Deps, answer: Answered) -> None:
         raise RefusedError(say_too_fast(deps))
     if answer.asked is Asked.FULL:
         raise RefusedError(
-            f"One person may have {deps.limits.caps.living} trainings here that have not ended "
-            "(SWITCHYARD_LIMITS__LIVING_PER_PERSON), and you have as many. Nothing new was started: wait for an end, "
-            f"or cancel one. The oldest is `{answer.job.id}`; `/jobs mine` lists them."
+            _(
+                "One person may have {count} trainings here that have not ended "
+                "(SWITCHYARD_LIMITS__LIVING_PER_PERSON), and you have as many. Nothing new was started: wait for an "
+                "end, or cancel one. The oldest is {job}; `/jobs mine` lists them.",
+                count=deps.limits.caps.living,
+                job=code(answer.job.id),
+            )
         )
 
 
 def say_too_fast(deps: Deps) -> str:
     """The sentence on too many commands."""
-    return (
-        f"One person may send {deps.limits.caps.commands} commands a minute here that start a training or ask a "
-        "service (SWITCHYARD_LIMITS__COMMANDS_PER_MINUTE), and you sent as many. Nothing was done: please try again "
-        "in a minute."
+    return _(
+        "One person may send {count} commands a minute here that start a training or ask a service "
+        "(SWITCHYARD_LIMITS__COMMANDS_PER_MINUTE), and you sent as many. Nothing was done: please try again in a "
+        "minute.",
+        count=deps.limits.caps.commands,
     )
 
 

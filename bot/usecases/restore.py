@@ -14,6 +14,7 @@ from bot.domain.audit import AuditKind, Record
 from bot.domain.changes import Change, Notice
 from bot.domain.jobs import ENDS, Event, Job, JobState, Transition
 from bot.ports import Deps
+from bot.sentences import _, joined
 from bot.usecases.cards import about
 from bot.usecases.moves import card_key, move, note, prompt_key, redraw, tell_line, withdraw_open
 from bot.usecases.prompting import ask
@@ -22,7 +23,7 @@ from bot.usecases.stop import end
 _ALL = -1
 """No limit."""
 _ALIVE = frozenset(JobState) - ENDS
-_CLOSED = "Switchyard was restored from a backup; it asks anew where this still matters."
+_CLOSED = _("Switchyard was restored from a backup; it asks anew where this still matters.")
 
 
 async def distrust(deps: Deps, made_at: datetime) -> list[Transition]:
@@ -32,14 +33,15 @@ async def distrust(deps: Deps, made_at: datetime) -> list[Transition]:
     without a person who asks for it anew.
     """
     await deps.store.record([Record(at=deps.now(), kind=AuditKind.RESTORED, facts={"made_at": made_at})])
-    since = f"Restored from a backup of {made_at:%Y-%m-%d %H:%M} UTC."
+    since = _("Restored from a backup of {time} UTC.", time=f"{made_at:%Y-%m-%d %H:%M}")
     changes: list[Change] = []
     for job in await deps.store.in_states(_ALIVE):
         closes = withdraw_open(deps, await deps.store.prompts(job.id), _CLOSED)
         changes += _settle(deps, job, closes, since)
     await deps.store.apply(changes)
+    ran = _("It may have run since then: plan it again where it shall go on.")
     for schedule in await deps.store.schedules("", limit=_ALL):
-        await end(deps, schedule, f"{since} It may have run since then: plan it again where it shall go on.")
+        await end(deps, schedule, joined(" ", [since, ran]))
     return [change.transition for change in changes if change.transition is not None]
 
 
@@ -61,14 +63,17 @@ def _settle(deps: Deps, job: Job, closes: Sequence[Prompt], since: str) -> list[
 
 def _close_start(deps: Deps, job: Job, closes: Sequence[Prompt], since: str) -> Change:
     """It may have been checked, approved and started. A yes of then is not known, and one of now would start it."""
-    title, _ = about(deps, job.request.provider)
-    reason = f"{since} It may have been started since: look at {title}, and type the command again if it was not."
-    return move(deps, job, Event.CANCEL, reason=reason, closes=closes)
+    title, _powers = about(deps, job.request.provider)
+    doubt = _(
+        "It may have been started since: look at {service}, and type the command again if it was not.", service=title
+    )
+    return move(deps, job, Event.CANCEL, reason=joined(" ", [since, doubt]), closes=closes)
 
 
 def _doubt_start(deps: Deps, job: Job, since: str) -> list[Change]:
     starting = move(deps, job, Event.START, is_told=False)
-    unsure = move(deps, starting.job, Event.DOUBT, reason=f"{since} It may have been started since.")
+    reason = joined(" ", [since, _("It may have been started since.")])
+    unsure = move(deps, starting.job, Event.DOUBT, reason=reason)
     return [starting, unsure, _ask_about_start(deps, unsure.job, ())]
 
 
@@ -80,23 +85,27 @@ def _ask_about_start(deps: Deps, job: Job, closes: Sequence[Prompt]) -> Change:
 
 
 def _close_offer(deps: Deps, job: Job, closes: Sequence[Prompt], since: str) -> Change:
-    title, _ = about(deps, job.request.provider)
-    reason = f"{since} The switch may have been applied since: look at {title} before it is offered again."
-    return move(deps, job, Event.EXPIRE, reason=reason, closes=closes, act_at=None)
+    title, _powers = about(deps, job.request.provider)
+    doubt = _("The switch may have been applied since: look at {service} before it is offered again.", service=title)
+    return move(deps, job, Event.EXPIRE, reason=joined(" ", [since, doubt]), closes=closes, act_at=None)
 
 
 def _doubt_switch(deps: Deps, job: Job, since: str) -> Change:
     """What was live before was not read, so that it was applied cannot be seen: a person is asked at the next step."""
     unseen = {"before": {}, "sees": False}
-    return move(deps, job, Event.DOUBT, reason=f"{since} The switch may have been sent since.", switch=unseen)
+    reason = joined(" ", [since, _("The switch may have been sent since.")])
+    return move(deps, job, Event.DOUBT, reason=reason, switch=unseen)
 
 
 def _look_again(deps: Deps, job: Job, closes: Sequence[Prompt], since: str) -> Change:
     """What has been sent is only looked at, and that is due now; a question that stays open is asked anew then."""
-    title, _ = about(deps, job.request.provider)
-    text = f"{since} What came after it is not known here: some lines may be told again, and what is asked may have "
-    text += f"been answered, so look at {title} before you approve anything."
-    told = tell_line(deps, job, f"restored:{deps.now():%Y%m%dT%H%M%S}", text)
+    title, _powers = about(deps, job.request.provider)
+    doubt = _(
+        "What came after it is not known here: some lines may be told again, and what is asked may have been answered, "
+        "so look at {service} before you approve anything.",
+        service=title,
+    )
+    told = tell_line(deps, job, f"restored:{deps.now():%Y%m%dT%H%M%S}", joined(" ", [since, doubt]))
     change = note(deps, job, look=job.look, act_at=deps.now(), notices=[told, *_redraws(deps, job, closes)])
     return _closing(change, closes)
 

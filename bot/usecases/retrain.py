@@ -8,6 +8,7 @@ from bot.domain.requests import Actor, Payload, TrainRequest
 from bot.domain.text import code
 from bot.errors import RefusedError
 from bot.ports import Answered, Asked, Deps, JobFilter
+from bot.sentences import _, joined
 from bot.usecases.cards import about
 from bot.usecases.former import kept_data, say_way_back, served_before
 from bot.usecases.request import request_training
@@ -34,12 +35,13 @@ async def retrain(deps: Deps, job_id: str, wish: Wish) -> Say:
     """
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != wish.actor.team or job.state not in SWITCHED:
-        raise RefusedError("This button belongs to no switch that Switchyard keeps here, so nothing was done.")
+        raise RefusedError(_("This button belongs to no switch that Switchyard keeps here, so nothing was done."))
     title, powers = about(deps, job.request.provider)
     former = await served_before(deps, job)
     kept = await kept_data(deps, former)
     if former is None or kept is None or not powers.one_way:
-        raise RefusedError(f"Nothing was started. Way back: {say_way_back(title, former, kept)}")
+        way = _("Way back: {way}", way=say_way_back(title, former, kept))
+        raise RefusedError(joined(" ", [_("Nothing was started."), way]))
     request = _request(job, former, kept, wish)
     alive = await _alive(deps, request)
     if alive is not None:
@@ -72,10 +74,21 @@ async def _alive(deps: Deps, request: TrainRequest) -> Job | None:
 def _say(answered: Answered, former: Job, kept: Payload) -> Say:
     if answered.asked is not Asked.NEW:
         return _say_same(answered.job)
-    data = f"{code(kept.name)}, the data of training {code(former.id)}"
-    return Say(text=f"Got it: {code(answered.job.id)} trains with {data}. Its card follows in this conversation.")
+    return Say(
+        text=_(
+            "Got it: {job} trains with {file}, the data of training {former}. Its card follows in this conversation.",
+            job=code(answered.job.id),
+            file=code(kept.name),
+            former=code(former.id),
+        )
+    )
 
 
 def _say_same(job: Job) -> Say:
-    asker = f"<@{job.request.actor.user}>"
-    return Say(text=f"Nothing new was started: {code(job.id)} trains with this data already, asked by {asker}.")
+    return Say(
+        text=_(
+            "Nothing new was started: {job} trains with this data already, asked by {who}.",
+            job=code(job.id),
+            who=f"<@{job.request.actor.user}>",
+        )
+    )

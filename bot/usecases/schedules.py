@@ -1,5 +1,6 @@
 """What is said of a recurring training, where it is told, and what is written down of it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -10,6 +11,7 @@ from bot.domain.recurring import Schedule, ScheduleState, filled, next_times
 from bot.domain.requests import Actor, Json, TrainRequest
 from bot.domain.text import code
 from bot.ports import Deps
+from bot.sentences import _, joined
 from bot.usecases.cards import about, stop_button
 from bot.usecases.moves import tell_channel
 
@@ -19,31 +21,39 @@ SHOWN = 3
 
 def title_of(deps: Deps, schedule: Schedule) -> str:
     """`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00."""
-    title, _ = about(deps, schedule.request.provider)
-    model = schedule.request.model
-    called = f" as {code(schedule.name)}" if schedule.name != model else ""
-    return f"{code(schedule.id)}, {title} {code(model)}{called}, every {schedule.timetable.text()}"
+    title, _powers = about(deps, schedule.request.provider)
+    model, name = schedule.request.model, schedule.name
+    parts = {"schedule": code(schedule.id), "service": title, "model": code(model), "times": schedule.timetable.text()}
+    if name == model:
+        return _("{schedule}, {service} {model}, every {times}", **parts)
+    return _("{schedule}, {service} {model} as {name}, every {times}", name=code(name), **parts)
 
 
 def say_schedule(deps: Deps, schedule: Schedule) -> Say:
     """What who planned it is told: the next times, how the first run is called, and that nothing starts before."""
     if schedule.state is ScheduleState.ENDED:
-        return Say(text=f"{title_of(deps, schedule)}, has ended already.")
+        return Say(text=_("{training}, has ended already.", training=title_of(deps, schedule)))
+    training = title_of(deps, schedule)
     if schedule.state is ScheduleState.NEW:
-        text = f"Got it: {title_of(deps, schedule)}. Reading your time zone; the first times follow."
+        text: str = _("Got it: {training}. Reading your time zone; the first times follow.", training=training)
     else:
-        text = f"Planned: {title_of(deps, schedule)}. {_outlook(schedule)}"
+        text = joined(" ", [_("Planned: {training}.", training=training), *_outlook(schedule)])
     return Say(text=text, buttons=(stop_button(schedule),))
 
 
-def _outlook(schedule: Schedule) -> str:
+def _outlook(schedule: Schedule) -> Iterator[str]:
     before = (schedule.next_at or schedule.created_at) - timedelta(seconds=1)
     moments = islice(next_times(schedule.timetable, zone_called(schedule.zone), before), SHOWN)
-    times = ", ".join(schedule.local(moment) for moment in moments)
-    zone = schedule.zone or "UTC, because Slack does not tell your time zone"
+    yield _(
+        "Nothing starts now; the next times are {times} ({zone}).",
+        times=joined(", ", map(schedule.local, moments)),
+        zone=schedule.zone or _("UTC, because Slack does not tell your time zone"),
+    )
     first = schedule.name_in(next_request(schedule))
-    called = f"The first run is called {code(first)}." if first != schedule.name else f"Each run trains {code(first)}."
-    return f"Nothing starts now; the next times are {times} ({zone}). {called}"
+    if first != schedule.name:
+        yield _("The first run is called {name}.", name=code(first))
+    else:
+        yield _("Each run trains {name}.", name=code(first))
 
 
 def next_request(schedule: Schedule) -> TrainRequest:
@@ -54,10 +64,17 @@ def next_request(schedule: Schedule) -> TrainRequest:
 
 def tell_planned(deps: Deps, schedule: Schedule) -> Notice:
     """The line in the channel: what will begin here by itself."""
-    who, zone = schedule.request.actor.user, schedule.zone or "UTC"
-    first = f"The first run is on {schedule.local(schedule.next_at)} ({zone})." if schedule.next_at else ""
-    text = f":calendar: <@{who}> planned {title_of(deps, schedule)}. {first} `/jobs every` lists what is planned here."
-    return tell(deps, schedule, "planned", text)
+    who, training = f"<@{schedule.request.actor.user}>", title_of(deps, schedule)
+    planned = _(":calendar: {who} planned {training}.", who=who, training=training)
+    lists = _("`/jobs every` lists what is planned here.")
+    return tell(deps, schedule, "planned", joined(" ", [planned, _first_run(schedule), lists]))
+
+
+def _first_run(schedule: Schedule) -> str:
+    if schedule.next_at is None:
+        return ""
+    time = schedule.local(schedule.next_at)
+    return _("The first run is on {time} ({zone}).", time=time, zone=schedule.zone or "UTC")
 
 
 def tell(deps: Deps, schedule: Schedule, key: str, text: str) -> Notice:

@@ -8,6 +8,7 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Event, Job, JobState
 from bot.errors import ProviderError
 from bot.ports import Deps, Found, Work
+from bot.sentences import _, pack, unpack
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, within
 from bot.usecases.moves import move, note, withdraw_open
@@ -28,7 +29,8 @@ async def settle_due(deps: Deps) -> None:
 async def settle(deps: Deps, job: Job) -> None:
     """Look once for a start in doubt."""
     if job.state is JobState.STARTING:
-        await deps.store.apply([move(deps, job, Event.DOUBT, reason="What became of the start was not written down.")])
+        reason = _("What became of the start was not written down.")
+        await deps.store.apply([move(deps, job, Event.DOUBT, reason=reason)])
         deps.nudge("settle")
         return
     prompts = await deps.store.prompts(job.id)
@@ -50,7 +52,7 @@ async def look_for(deps: Deps, job: Job) -> Found:
     if job.plan is None:
         return Found()
     former = job.look.notes.get("found")
-    last = Found(word=former) if isinstance(former, str) else None
+    last = Found(word=unpack(former)) if former is not None else None
     return await within(deps.limits.step, provider.title, provider.find(job.plan, job.claim or {}, last))
 
 
@@ -58,7 +60,7 @@ def _after_look(deps: Deps, job: Job, prompts: list[Prompt], found: Found) -> Ch
     if found.remote_id is not None:
         return found_running(deps, job, prompts, found.remote_id)
     looks = job.look.looks + 1
-    notes = {**job.look.notes, "found": found.word}
+    notes = {**job.look.notes, "found": pack(found.word)}
     look = replace(job.look, at=deps.now(), looks=looks, failures=0, error="", notes=notes)
     patience = timedelta(seconds=found.settle_after) if found.settle_after else timedelta()
     is_time = looks >= LOOKS and deps.now() - job.state_at >= patience
@@ -83,7 +85,7 @@ def _keep_looking(deps: Deps, job: Job, prompts: list[Prompt], *, is_time: bool)
 
 def found_running(deps: Deps, job: Job, prompts: list[Prompt], remote_id: str) -> Change:
     look = replace(job.look, limit_at=deps.now() + deps.limits.watch)
-    closes = withdraw_open(deps, prompts, "It was found running.")
+    closes = withdraw_open(deps, prompts, _("It was found running."))
     return move(deps, job, Event.FIND, remote_id=remote_id, look=look, closes=closes)
 
 

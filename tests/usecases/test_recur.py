@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from bot.errors import DataError, MessengerBusyError, MessengerError, RefusedErr
 from bot.files import DataFolder
 from bot.ports import Caps, Deps, JobFilter, Limits, Messenger, Providers
 from bot.providers.registry import Registry
+from bot.sentences import unpack
 from bot.usecases.cards import card
 from bot.usecases.home import home_page, open_home
 from bot.usecases.plan import plan_recurring
@@ -129,8 +131,8 @@ class Bench:
 
     async def told(self, kind: NoticeKind = NoticeKind.HEALTH) -> list[str]:
         """The texts of what was told so far."""
-        sql = f"SELECT body ->> 'text' FROM notices WHERE kind = '{kind}' ORDER BY number"
-        return [text for (text,) in await self.rows(sql)]
+        sql = f"SELECT body -> 'text' FROM notices WHERE kind = '{kind}' ORDER BY number"
+        return [unpack(json.loads(text)) for (text,) in await self.rows(sql)]
 
     async def ended(self, job: Job) -> None:
         await self.store._write(lambda db: db.execute("UPDATE jobs SET state = 'done' WHERE id = ?", [job.id]))
