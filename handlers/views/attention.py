@@ -5,6 +5,7 @@ from dataclasses import replace
 from bot.domain.contents import Digest, Told
 from bot.domain.requests import SWITCHYARD
 from bot.domain.text import code, cut
+from bot.sentences import _, ngettext, speak
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import HEADINGS
@@ -22,35 +23,42 @@ def news(content: Told) -> Message:
 
 
 def _line(content: Told) -> str:
+    place = content.job.place
+    said = _said(content)
+    return f"{said} {_('In <#{channel}>.', channel=place)}" if place.startswith(("C", "G")) else said
+
+
+def _said(content: Told) -> str:
     job = content.job
-    name = f"{named(content.title, job)}, training {code(job.id)}"
-    place = f" In <#{job.place}>." if job.place.startswith(("C", "G")) else ""
+    name = _("{training}, training {id}", training=named(content.title, job), id=code(job.id))
     if content.prompt is not None:
-        return f":raised_hand: {name}: *{HEADINGS[content.prompt.subject]}* It waits for an answer.{place}"
+        asked = HEADINGS[content.prompt.subject]
+        return speak(_(":raised_hand: {training}: *{question}* It waits for an answer.", training=name, question=asked))
     if content.move is None:
-        return f"{sign(job.state)} {name}: *{PHRASES[job.state]}*.{place}"
-    move = replace(content.move, actor=SWITCHYARD)
-    said = moved(move)
-    return f"{sign(move.new)} {name}: {said}{'' if said.endswith('.') else '.'}{place}"
+        return f"{sign(job.state)} {name}: *{PHRASES[job.state]}*."
+    said = moved(replace(content.move, actor=SWITCHYARD))
+    return f"{sign(content.move.new)} {name}: {said}{'' if said.endswith(('.', '。')) else '.'}"
 
 
 def _links(content: Told) -> list[Block]:
-    return [_link(content.url, "Open the question" if content.prompt else "Open the training")] if content.url else []
+    label = _("Open the question") if content.prompt else _("Open the training")
+    return [_link(content.url, label)] if content.url else []
 
 
 def _link(url: str, label: str) -> Block:
     """In rich text, where nothing else is a mark."""
-    link = {"type": "link", "url": url[: blocks.MOST_URL], "text": cut(label, 200)}
+    link = {"type": "link", "url": url[: blocks.MOST_URL], "text": cut(speak(label), 200)}
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
 
 
 def digest(content: Digest) -> Message:
     """What came in somebody's quiet hours: the last of each training."""
     count = len(content.told) + content.more
-    head = f"*In your quiet hours: {count} {'training' if count == 1 else 'trainings'}*"
+    head = ngettext("*In your quiet hours: {count} training*", "*In your quiet hours: {count} trainings*", count)
     shown = [blocks.section(head)]
     for one in content.told:
         shown += [blocks.section(_line(one)), *_links(one)]
-    more = f"and {content.more:,} more: `/jobs all` lists every training, newest first."
+    more = _("and {more:,} more: `/jobs all` lists every training, newest first.", more=content.more)
     last = [blocks.context([more])] if content.more else []
-    return blocks.message(f"In your quiet hours: {'; '.join(_line(one) for one in content.told[:3])}", shown, last)
+    first = "; ".join(_line(one) for one in content.told[:3])
+    return blocks.message(_("In your quiet hours: {trainings}", trainings=first), shown, last)

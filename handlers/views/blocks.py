@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bot.domain.changes import Button, Say
 from bot.domain.contents import Attachment
 from bot.domain.text import cut, in_one_line, readable
-from bot.sentences import speak
+from bot.sentences import _, speak
 from handlers.marks import clipped, foreign, is_person, tamed
 
 Block = dict[str, Any]
@@ -53,7 +53,7 @@ class Message:
 def message(text: str, shown: Iterable[Block], last: Sequence[Block] = ()) -> Message:
     """A message within all limits. What does not fit is said to be missing; `last` is never left out."""
     kept: list[Block] = []
-    more = context(["Something more did not fit into this message."])
+    more = context([_("Something more did not fit into this message.")])
     left = MOST_TOTAL - _weight([*last, more])
     for block in shown:
         left -= _weight(block)
@@ -89,10 +89,16 @@ def columns(pairs: Sequence[tuple[str, str]]) -> list[Block]:
 
 def attachment(file: Attachment) -> Block:
     """A file of the conversation, as a link: in rich text, where nothing else is a mark."""
-    said = {"type": "text", "text": "Result file: "}
     link = {"type": "link", "url": file.url[:MOST_URL], "text": cut(in_one_line(file.name), 200)}
-    size = {"type": "text", "text": f" ({file.size:,} bytes), for those who may read this conversation"}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [said, link, size]}]}
+    size, marker = file.size, _LINK
+    told = _("Result file: {file} ({bytes:,} bytes), for those who may read this conversation", file=marker, bytes=size)
+    before, _marker, after = ({"type": "text", "text": text} for text in speak(told).partition(_LINK))
+    parts = [part for part in (before, link, after) if part["text"]]
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}
+
+
+_LINK = "\uffff"
+"""Stands in a sentence where its link belongs."""
 
 
 def context(texts: Sequence[str]) -> Block:
@@ -213,7 +219,7 @@ def confirmation(title: str, text: str, yes: str) -> Block:
         "title": plain_text(title, 100),
         "text": _mrkdwn(text, 300),
         "confirm": plain_text(yes, 30),
-        "deny": plain_text("Back", 30),
+        "deny": plain_text(_("Back"), 30),
     }
 
 

@@ -8,7 +8,9 @@ from bot.domain.contents import Card, Content, Digest, Line, Note, Question, Rem
 from bot.domain.forecast import Forecast
 from bot.domain.history import say_duration
 from bot.domain.jobs import AT_SERVICE, Event, Job, JobState, RemoteStatus
+from bot.domain.requests import Payload
 from bot.domain.text import code, when
+from bot.sentences import _, by_name
 from handlers.ids import Action
 from handlers.marks import clipped, foreign
 from handlers.views import attention, blocks, recurring
@@ -46,7 +48,7 @@ def card(content: Card) -> Message:
     shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(content))]
     shown += blocks.lines([*_said(job), *_foretold(content), *_warnings(job), *_twin(content.twin)])
     shown += [blocks.attachment(content.result)] if content.result else []
-    last = [blocks.context([f"Training {code(job.id)}", *(_small(note) for note in content.notes)])]
+    last = [blocks.context([_("Training {id}", id=code(job.id)), *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([card_button(one) for one in content.buttons])] if content.buttons else []
     return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)
 
@@ -60,10 +62,15 @@ def _fields(content: Card) -> list[tuple[str, str]]:
     job = content.job
     facts = [*job.plan.summary, *_data(job)] if job.plan else []
     told = ((foreign(label, 80), foreign(fact)) for label, fact in facts)
-    return [("Asked by", person(job.request.actor)), *_age(content), *told]
+    return [(_("Asked by"), person(job.request.actor)), *_age(content), *told]
 
 
-_SINCE: Mapping[Event | None, str] = {Event.ACCEPT: "Accepted", Event.FIND: "Found there", None: "Watched since"}
+_SINCE: Mapping[Event | None, str] = {
+    # NOTE: A time follows each of the three.
+    Event.ACCEPT: _("Accepted"),
+    Event.FIND: _("Found there"),
+    None: _("Watched since"),
+}
 
 
 def _age(content: Card) -> Iterator[tuple[str, str]]:
@@ -71,28 +78,39 @@ def _age(content: Card) -> Iterator[tuple[str, str]]:
     if content.since is not None:
         yield _SINCE[content.since.event], when(content.since.at)
     if content.took is not None:
-        yield "Training took", say_duration(content.took)
+        yield _("Training took"), say_duration(content.took)
 
 
 def _data(job: Job) -> Iterator[tuple[str, str]]:
     payload = job.plan.payload if job.plan else None
     if payload is not None:
-        width = f" in {payload.columns:,} columns" if payload.columns else ""
-        yield "Data", f"{payload.name} ({payload.rows:,} rows{width}, SHA-256 {payload.sha256[:12]})"
-        yield from payload.facts.items()
+        rows, digest = rows_of(payload), payload.sha256[:12]
+        yield _("Data"), _("{file} ({rows}, SHA-256 {digest})", file=payload.name, rows=rows, digest=digest)
+        yield from ((by_name(label), fact) for label, fact in payload.facts.items())
         yield from tell(payload.balances)
+
+
+def rows_of(payload: Payload) -> str:
+    if payload.columns:
+        return _("{rows:,} rows in {columns:,} columns", rows=payload.rows, columns=payload.columns)
+    return _("{rows:,} rows", rows=payload.rows)
 
 
 def _warnings(job: Job) -> Iterator[str]:
     warnings = job.plan.payload.warnings if job.plan and job.plan.payload else ()
-    return (f":warning: Warning: {foreign(warning, 500)}" for warning in warnings)
+    return (f":warning: {_('Warning: {problem}', problem=foreign(warning, 500))}" for warning in warnings)
 
 
 def _twin(twin: Job | None) -> Iterator[str]:
     """The same file twice for the same model is no mistake of its own, but worth a look."""
     if twin is not None:
-        asked = f"{when(twin.created_at)} by {person(twin.request.actor)}"
-        yield f":repeat: The same file as in training {code(twin.id)}, asked for {asked}: *{PHRASES[twin.state]}*."
+        yield _(
+            ":repeat: The same file as in training {id}, asked for {when} by {who}: *{state}*.",
+            id=code(twin.id),
+            when=when(twin.created_at),
+            who=person(twin.request.actor),
+            state=PHRASES[twin.state],
+        )
 
 
 def _said(job: Job) -> Iterator[str]:
@@ -104,7 +122,7 @@ def _said(job: Job) -> Iterator[str]:
     if status.progress is not None:
         yield progress_bar(status.progress)
     yield from (f"• {foreign(label, 80)}: {verbatim(word)}" for label, word in status.parts)
-    yield from (f"• {foreign(key, 80)}: {foreign(str(value), 200)}" for key, value in status.metrics.items())
+    yield from (f"• {foreign(by_name(key), 80)}: {foreign(str(value), 200)}" for key, value in status.metrics.items())
 
 
 def _foretold(content: Card) -> Iterator[str]:
@@ -112,39 +130,76 @@ def _foretold(content: Card) -> Iterator[str]:
     seen = content.forecast
     if seen is None:
         return
-    others = f"{seen.count} earlier trainings {_alike(content, seen)}"
+    others = _alike(content, seen)
     if not seen.left:
-        most = say_duration(seen.longest)
-        yield f"*Expected end* not known: this takes longer than all {others}, which took up to {most}."
+        yield _(
+            "*Expected end* not known: this takes longer than all {trainings}, which took up to {longest}.",
+            trainings=others,
+            longest=say_duration(seen.longest),
+        )
         return
-    took = f"took {_between(say_duration(seen.shortest), say_duration(seen.longest))} in all"
-    expected = f"*Expected end* {_between(when(seen.earliest), when(seen.latest))}."
-    if seen.left == seen.count:
-        yield f"{expected} {'The middle half of' if seen.is_half else 'The'} {others} {took}."
-    else:
-        half = "the middle half of " if seen.is_half else ""
-        yield f"{expected} Of {others}, {seen.count - seen.left} had ended by now; {half}the other {seen.left} {took}."
+    expected = _("*Expected end* {time}.", time=_between(when(seen.earliest), when(seen.latest)))
+    yield f"{expected} {_compared(seen, others)}"
+
+
+def _compared(seen: Forecast, others: str) -> str:
+    """By what the end is foretold: all of the others, or of these the ones that took longer than this has so far."""
+    span = _between(say_duration(seen.shortest), say_duration(seen.longest))
+    if seen.left < seen.count:
+        return _those_left(seen, others, span)
+    if seen.is_half:
+        return _("The middle half of {trainings} took {span} in all.", trainings=others, span=span)
+    return _("The {trainings} took {span} in all.", trainings=others, span=span)
+
+
+def _those_left(seen: Forecast, others: str, span: str) -> str:
+    ended, left = seen.count - seen.left, seen.left
+    if seen.is_half:
+        return _(
+            "Of {trainings}, {ended} had ended by now; the middle half of the other {left} took {span} in all.",
+            trainings=others,
+            ended=ended,
+            left=left,
+            span=span,
+        )
+    return _(
+        "Of {trainings}, {ended} had ended by now; the other {left} took {span} in all.",
+        trainings=others,
+        ended=ended,
+        left=left,
+        span=span,
+    )
 
 
 def _alike(content: Card, seen: Forecast) -> str:
+    """With how many this training is compared; never a single one."""
     has_data = content.job.plan is not None and content.job.plan.payload is not None
-    of = "of this model" if seen.is_same_model else f"at {content.title}"
-    return f"{of} with about as much data" if has_data else of
+    count, title = seen.count, content.title
+    # NOTE: These stand for {trainings} in the sentences on the expected end.
+    if seen.is_same_model and has_data:
+        return _("{count} earlier trainings of this model with about as much data", count=count)
+    if seen.is_same_model:
+        return _("{count} earlier trainings of this model", count=count)
+    if has_data:
+        return _("{count} earlier trainings at {service} with about as much data", count=count, service=title)
+    return _("{count} earlier trainings at {service}", count=count, service=title)
 
 
 def _between(first: str, last: str) -> str:
-    return f"about {first}" if first == last else f"{first} to {last}"
+    # NOTE: Times, or durations.
+    return _("about {time}", time=first) if first == last else _("{first} to {last}", first=first, last=last)
 
 
 def _word(status: RemoteStatus) -> str:
-    word = f"The service says {verbatim(status.word)}" if status.word else "The service has not said anything yet"
-    return f"{word}. {foreign(status.detail, 500)}" if status.detail else f"{word}."
+    silent = _("The service has not said anything yet.")
+    said = _("The service says {word}.", word=verbatim(status.word)) if status.word else silent
+    return f"{said} {foreign(status.detail, 500)}" if status.detail else said
 
 
 def progress_bar(percent: float) -> str:
     """Twenty cells and the number itself."""
     full = round(min(max(percent, 0.0), 100.0) / 100 * _CELLS)
-    return f"`{'█' * full}{'░' * (_CELLS - full)}` {percent:.0f} %"
+    return f"`{'█' * full}{'░' * (_CELLS - full)}` {_('{percent:.0f} %', percent=percent)}"
 
 
 def card_button(one: Button) -> Block:
@@ -153,7 +208,8 @@ def card_button(one: Button) -> Block:
     if one.action == Action.STOP_RECURRING:
         return recurring.stop_button(one.label, one.value)
     if one.action == Action.CANCEL:
-        confirm = blocks.confirmation("Cancel this training?", "What has been trained so far is lost.", "Cancel it")
+        risk = _("What has been trained so far is lost.")
+        confirm = blocks.confirmation(_("Cancel this training?"), risk, _("Cancel it"))
     return blocks.button(one.label, one.action, one.value, confirm=confirm)
 
 

@@ -1,5 +1,6 @@
 """Forms, as Slack shows them in a modal."""
 
+from bot.sentences import _
 from handlers.ids import Callback
 from handlers.views.blocks import Block, plain_text, section
 
@@ -7,7 +8,7 @@ REASON = "reason"
 MOST_REASON = 500
 
 
-def reason_form(carried: str, verb: str = "Reject", *, is_optional: bool = False) -> Block:
+def reason_form(carried: str, verb: str = _("Reject"), *, is_optional: bool = False) -> Block:
     """Why is it approved or rejected? `carried` comes back with what is typed; it takes 3,000 characters."""
     return {
         "type": "modal",
@@ -15,14 +16,15 @@ def reason_form(carried: str, verb: str = "Reject", *, is_optional: bool = False
         "private_metadata": carried,
         "title": plain_text(verb, 24),
         "submit": plain_text(verb, 24),
-        "close": plain_text("Back", 24),
+        # NOTE: At most 24 characters, on a button.
+        "close": plain_text(_("Back"), 24),
         "blocks": [
             {
                 "type": "input",
                 "block_id": REASON,
                 "optional": is_optional,
-                "label": plain_text("Why?", 2000),
-                "hint": plain_text("Everybody who sees the card can read it.", 2000),
+                "label": plain_text(_("Why?"), 2000),
+                "hint": plain_text(_("Everybody who sees the card can read it."), 2000),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": REASON,
@@ -51,6 +53,7 @@ def told(text: str) -> Block:
     return {
         "type": "modal",
         "title": plain_text("Switchyard", 24),
-        "close": plain_text("Close", 24),
+        # NOTE: At most 24 characters, on a button.
+        "close": plain_text(_("Close"), 24),
         "blocks": [section(text)],
     }

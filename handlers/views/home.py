@@ -5,7 +5,7 @@ Source: https://docs.slack.dev/reference/views and https://docs.slack.dev/refere
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -13,6 +13,7 @@ from bot.domain.approvals import Answer, named_group
 from bot.domain.contents import Entry, HomePage, Waiting
 from bot.domain.jobs import Job
 from bot.domain.text import when
+from bot.sentences import _
 from handlers.ids import Action, action_id
 from handlers.views import blocks, wishes
 from handlers.views.blocks import Block
@@ -20,13 +21,14 @@ from handlers.views.cards import card_button
 from handlers.views.history import job_line
 from handlers.views.prompts import question
 from handlers.views.recurring import entry
+from handlers.views.words import numeral
 
 MOST_VIEW_BLOCKS = 100
 MOST_BYTES = 200_000
 """Of 250 KB, so that escaping on the way has room."""
 
-_OFFLINE = "Nothing is shown here."
-_ELSEWHERE = (
+_OFFLINE = _("Nothing is shown here.")
+_ELSEWHERE = _(
     "Slack did not take the lists that belong here. `/jobs all alive` shows the trainings, and each question stands in "
     "the conversation of its training."
 )
@@ -40,7 +42,7 @@ class _Part:
     groups: Sequence[Sequence[Block]]
     count: int
     nothing: str
-    more: str
+    more: Callable[[int], str]
     most_blocks: int
     most_bytes: int
 
@@ -59,7 +61,8 @@ def plain_home(page: HomePage) -> Block:
 
 
 def _start() -> Block:
-    return blocks.buttons([blocks.button("Start a training", action_id(Action.FORM, "home"), "", style="primary")])
+    label = _("Start a training")
+    return blocks.buttons([blocks.button(label, action_id(Action.FORM, "home"), "", style="primary")])
 
 
 def mark_of(view: Block) -> str:
@@ -75,9 +78,9 @@ def _said(page: HomePage) -> list[Block]:
     """The answer to what was pressed here last: on the tab there is nowhere else to say it."""
     if page.said is None:
         return []
-    at = f", {when(page.said_at)}" if page.said_at else ""
+    head = _("*To what you pressed here last*")
     return [
-        blocks.context([f"*To what you pressed here last*{at}"]),
+        blocks.context([f"{head}, {when(page.said_at)}" if page.said_at else head]),
         *blocks.say(page.said).blocks,
         {"type": "divider"},
     ]
@@ -88,39 +91,39 @@ def _parts(page: HomePage) -> list[_Part]:
         return []
     return [
         _Part(
-            heading=_counted("Waiting for you", page.waiting_count),
+            heading=_counted(_("Waiting for you"), page.waiting_count),
             groups=[_waiting(one, is_first=place == 0) for place, one in enumerate(page.waiting)],
             count=page.waiting_count,
-            nothing="Nothing waits for your decision.",
-            more="{more} more wait for you. Each stands as a question in the conversation of its training.",
+            nothing=_("Nothing waits for your decision."),
+            more=_waiting_besides,
             most_blocks=33,
             most_bytes=100_000,
         ),
         _Part(
-            heading=_counted("Your trainings", page.mine_count),
+            heading=_counted(_("Your trainings"), page.mine_count),
             groups=[_entry(one) for one in page.mine],
             count=page.mine_count,
-            nothing="None of yours is alive. `/train help` shows how to start one.",
-            more="and {more} more: `/jobs mine alive` lists them all.",
+            nothing=_("None of yours is alive. `/train help` shows how to start one."),
+            more=lambda more: _("and {more:,} more: `/jobs mine alive` lists them all.", more=more),
             most_blocks=16,
             most_bytes=30_000,
         ),
         _Part(
-            heading=_counted("Everything else alive", page.others_count),
+            heading=_counted(_("Everything else alive"), page.others_count),
             groups=[_entry(one) for one in page.others],
             count=page.others_count,
-            nothing="No training of anybody else is alive.",
-            more="and {more} more: `/jobs all alive` lists them all.",
+            nothing=_("No training of anybody else is alive."),
+            more=lambda more: _("and {more:,} more: `/jobs all alive` lists them all.", more=more),
             most_blocks=16,
             most_bytes=25_000,
         ),
         *_recurring(page),
         _Part(
-            heading="Recent ends",
+            heading=_("Recent ends"),
             groups=[_entry(one) for one in page.ended],
             count=len(page.ended),
-            nothing="No training has ended yet.",
-            more="{more} more did not fit. `/jobs all ended` lists them all.",
+            nothing=_("No training has ended yet."),
+            more=lambda more: _("{more:,} more did not fit. `/jobs all ended` lists them all.", more=more),
             most_blocks=8,
             most_bytes=20_000,
         ),
@@ -130,7 +133,7 @@ def _parts(page: HomePage) -> list[_Part]:
 def _wishes(page: HomePage) -> list[Block]:
     if page.wishes is None:
         return []
-    head = {"type": "header", "text": blocks.plain_text("What you are told", 150)}
+    head = {"type": "header", "text": blocks.plain_text(_("What you are told"), 150)}
     return [head, {**blocks.section(wishes.lines(page.wishes)), "accessory": wishes.change_button()}]
 
 
@@ -140,11 +143,11 @@ def _recurring(page: HomePage) -> list[_Part]:
         return []
     return [
         _Part(
-            heading=_counted("Recurring trainings", page.recurring_count),
+            heading=_counted(_("Recurring trainings"), page.recurring_count),
             groups=[[entry(one.schedule, one.title, may_stop=one.may_stop)] for one in page.recurring],
             count=page.recurring_count,
             nothing="",
-            more="and {more} more: `/jobs every all` lists them.",
+            more=lambda more: _("and {more:,} more: `/jobs every all` lists them.", more=more),
             most_blocks=8,
             most_bytes=15_000,
         )
@@ -157,11 +160,15 @@ def _blocks(part: _Part) -> list[Block]:
     shown = [block for group in kept for block in group] or [blocks.section(part.nothing if not part.count else "…")]
     head = {"type": "header", "text": blocks.plain_text(part.heading, 150)}
     more = part.count - len(kept)
-    return [head, *shown, *([blocks.context([part.more.format(more=f"{more:,}")])] if more > 0 else [])]
+    return [head, *shown, *([blocks.context([part.more(more)])] if more > 0 else [])]
 
 
 def _counted(heading: str, count: int) -> str:
-    return f"{heading} ({count:,})" if count else heading
+    return f"{heading} ({numeral(count, ',')})" if count else heading
+
+
+def _waiting_besides(more: int) -> str:
+    return _("{more:,} more wait for you. Each stands as a question in the conversation of its training.", more=more)
 
 
 def _fitting(part: _Part) -> list[Sequence[Block]]:
@@ -186,7 +193,8 @@ def _checking(groups: Iterable[str]) -> list[Block]:
     names = ", ".join(named_group(id_) for id_ in groups)
     if not names:
         return []
-    return [blocks.context([f"Checking who is in {names}: a press is kept until it is known whether you may decide."])]
+    checking = _("Checking who is in {groups}: a press is kept until it is known whether you may decide.", groups=names)
+    return [blocks.context([checking])]
 
 
 def _entry(one: Entry) -> list[Block]:
@@ -199,5 +207,5 @@ def _entry(one: Entry) -> list[Block]:
 
 def _line(job: Job) -> str:
     """As in every list; of an end, when it was."""
-    ended = f", ended {when(job.state_at)}" if job.has_ended else ""
-    return f"{job_line(job)}{ended}"
+    line = job_line(job)
+    return _("{training}, ended {when}", training=line, when=when(job.state_at)) if job.has_ended else line

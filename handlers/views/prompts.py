@@ -1,6 +1,6 @@
 """The questions to people, with exactly what an answer is about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bot.domain.approvals import (
     ANSWERS,
@@ -17,7 +17,8 @@ from bot.domain.changes import Button
 from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
-from bot.domain.text import code, when
+from bot.domain.text import code, listed, when
+from bot.sentences import _, speak
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
@@ -25,36 +26,36 @@ from handlers.views.blocks import Block, Message
 from handlers.views.words import NOBODY, called_one, named, person
 
 HEADINGS: Mapping[Subject, str] = {
-    Subject.START: "May this training start?",
-    Subject.PROMOTE: "May the trained model go live?",
-    Subject.CANCEL: "May this training be cancelled?",
-    Subject.DID_START: "Did this training start?",
-    Subject.DID_SWITCH: "Was the switch applied?",
-    Subject.GO_ON: "Shall this training be watched any longer?",
+    Subject.START: _("May this training start?"),
+    Subject.PROMOTE: _("May the trained model go live?"),
+    Subject.CANCEL: _("May this training be cancelled?"),
+    Subject.DID_START: _("Did this training start?"),
+    Subject.DID_SWITCH: _("Was the switch applied?"),
+    Subject.GO_ON: _("Shall this training be watched any longer?"),
 }
 
 _LABELS: Mapping[Answer, str] = {
-    Answer.APPROVE: "Approve",
-    Answer.REJECT: "Reject",
-    Answer.RUNS: "It runs",
-    Answer.AGAIN: "Start again",
-    Answer.GIVE_UP: "Give up",
-    Answer.APPLIED: "It was applied",
-    Answer.NOT_APPLIED: "It was not",
-    Answer.KEEP: "Keep watching",
-    Answer.WITHDRAW: "Withdraw",
+    Answer.APPROVE: _("Approve"),
+    Answer.REJECT: _("Reject"),
+    Answer.RUNS: _("It runs"),
+    Answer.AGAIN: _("Start again"),
+    Answer.GIVE_UP: _("Give up"),
+    Answer.APPLIED: _("It was applied"),
+    Answer.NOT_APPLIED: _("It was not"),
+    Answer.KEEP: _("Keep watching"),
+    Answer.WITHDRAW: _("Withdraw"),
 }
 
-_OUTCOMES: Mapping[Answer, str] = {
-    Answer.APPROVE: "Approved",
-    Answer.REJECT: "Rejected",
-    Answer.RUNS: "Answered: it runs",
-    Answer.AGAIN: "Answered: start again",
-    Answer.GIVE_UP: "Given up",
-    Answer.APPLIED: "Answered: it was applied",
-    Answer.NOT_APPLIED: "Answered: it was not applied",
-    Answer.KEEP: "Answered: keep watching",
-    Answer.WITHDRAW: "Withdrawn",
+_OUTCOMES: Mapping[Answer, Callable[[str], str]] = {
+    Answer.APPROVE: lambda who: _("Approved by {who}.", who=who),
+    Answer.REJECT: lambda who: _("Rejected by {who}.", who=who),
+    Answer.RUNS: lambda who: _("Answered: it runs by {who}.", who=who),
+    Answer.AGAIN: lambda who: _("Answered: start again by {who}.", who=who),
+    Answer.GIVE_UP: lambda who: _("Given up by {who}.", who=who),
+    Answer.APPLIED: lambda who: _("Answered: it was applied by {who}.", who=who),
+    Answer.NOT_APPLIED: lambda who: _("Answered: it was not applied by {who}.", who=who),
+    Answer.KEEP: lambda who: _("Answered: keep watching by {who}.", who=who),
+    Answer.WITHDRAW: lambda who: _("Withdrawn by {who}.", who=who),
 }
 
 _STYLES: Mapping[Answer, str] = {Answer.APPROVE: "primary", Answer.REJECT: "danger"}
@@ -65,9 +66,10 @@ def question(content: Question, without: frozenset[Answer] = frozenset()) -> Mes
     job, prompt = content.job, content.prompt
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
-    facts = [("Asked by", person(prompt.asker or job.request.actor, content.names))]
+    facts = [(_("Asked by"), person(prompt.asker or job.request.actor, content.names))]
     facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
-    shown = [blocks.section(f":raised_hand: *{heading}*\n{name}, training {code(job.id)}"), *blocks.columns(facts)]
+    training = _("{training}, training {id}", training=name, id=code(job.id))
+    shown = [blocks.section(f":raised_hand: *{heading}*\n{training}"), *blocks.columns(facts)]
     shown += blocks.lines(_compared(content.evidence))
     shown += [blocks.attachment(content.result)] if content.result else []
     last = [
@@ -90,7 +92,7 @@ def _below(content: Question) -> list[Block]:
 def _compared(evidence: Iterable[tuple[str, str]]) -> list[str]:
     """Then → now, a line each: columns would stand below each other on a phone. The texts are escaped already."""
     found = [f"• *{label}* {clipped(text, 600)}" for label, text in evidence]
-    return ["*Beside what serves now* (then → now)", *found] if found else []
+    return [_("*Beside what serves now* (then → now)"), *found] if found else []
 
 
 def _after(one: Button) -> Block:
@@ -100,25 +102,25 @@ def _after(one: Button) -> Block:
 def outcome(prompt: Prompt) -> str:
     """How a closed prompt ended."""
     if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
-        reason = f" Reason: {foreign(prompt.reason, 600)}" if prompt.reason else ""
-        return f"{_OUTCOMES[prompt.answer]} by {_deciders(prompt, prompt.actor)}.{reason}"
+        told = _OUTCOMES[prompt.answer](_deciders(prompt, prompt.actor))
+        return f"{told} {_('Reason: {reason}', reason=foreign(prompt.reason, 600))}" if prompt.reason else told
     if prompt.outcome is Outcome.EXPIRED:
-        return "Expired: nobody answered in time, and nothing was done."
+        return _("Expired: nobody answered in time, and nothing was done.")
     if prompt.answer is Answer.WITHDRAW and prompt.actor:
-        return f"Withdrawn by {person(prompt.actor)}, who had asked."
-    return f"Closed. {foreign(prompt.reason, 600)}".strip()
+        return _("Withdrawn by {who}, who had asked.", who=person(prompt.actor))
+    return f"{_('Closed.')} {foreign(prompt.reason, 600)}".strip()
 
 
 def _deciders(prompt: Prompt, last: Actor) -> str:
     """Of several approvals no one alone decided."""
     together = [vote.actor for vote in prompt.votes] if prompt.answer is Answer.APPROVE else []
-    return " and ".join(dict.fromkeys(person(one) for one in [*together, last]))
+    return listed(dict.fromkeys(person(one) for one in [*together, last]))
 
 
 def _answers(content: Question, without: frozenset[Answer]) -> Block:
     prompt = content.prompt
     offered = [answer for answer in ANSWERS[prompt.subject] if answer not in without]
-    why = [blocks.button("Why?", action_id(Action.WHY), prompt.id)] if prompt.subject in GATES else []
+    why = [blocks.button(_("Why?"), action_id(Action.WHY), prompt.id)] if prompt.subject in GATES else []
     return blocks.buttons([*(_answer_button(answer, content) for answer in offered), *why])
 
 
@@ -132,10 +134,12 @@ def _answer_button(answer: Answer, content: Question) -> Block:
 def _confirmation(answer: Answer, content: Question) -> Block | None:
     """What cannot be taken back is asked once more."""
     if answer is Answer.APPROVE and content.prompt.subject is Subject.PROMOTE:
-        return blocks.confirmation("Switch the model?", foreign(content.consequence, 1500), "Approve the switch")
+        # NOTE: At most 30 characters, on a button.
+        yes = _("Approve the switch")
+        return blocks.confirmation(_("Switch the model?"), foreign(content.consequence, 1500), yes)
     if answer is Answer.AGAIN:
-        risk = "If the first start took effect, two trainings run."
-        return blocks.confirmation("Start once more?", risk, "Start again")
+        risk = _("If the first start took effect, two trainings run.")
+        return blocks.confirmation(_("Start once more?"), risk, _("Start again"))
     return None
 
 
@@ -151,31 +155,45 @@ def _who(content: Question) -> str:
     prompt, names = content.prompt, content.names
     asker = person(prompt.asker or content.job.request.actor, names)
     if prompt.subject not in GATES:
-        return f"{asker} or an approver can answer."
+        return _("{who} or an approver can answer.", who=asker)
     rule = prompt.rule
     if not rule.approvers:
         return say_nobody(rule)
-    many = f" {rule.needed} of them have to approve." if rule.needed > 1 else ""
-    second = f" {called(rule.second, names)} since {when(prompt.escalated_at)} as well." if prompt.escalated_at else ""
-    own = "" if rule.may_approve_own else f" {asker} asked for it and may not."
-    until = f" Until {when(prompt.expires_at)}." if prompt.expires_at else ""
-    return f"May decide: {called(rule.approvers, names)}.{many}{second}{own}{until}"
+    return " ".join(map(speak, _may_decide(prompt, asker, names)))
+
+
+def _may_decide(prompt: Prompt, asker: str, names: Names) -> Iterator[str]:
+    rule = prompt.rule
+    yield _("May decide: {people}.", people=called(rule.approvers, names))
+    if rule.needed > 1:
+        yield _("{needed} of them have to approve.", needed=rule.needed)
+    if prompt.escalated_at:
+        # NOTE: They may decide too.
+        yield _("{people} since {when} as well.", people=called(rule.second, names), when=when(prompt.escalated_at))
+    if not rule.may_approve_own:
+        # NOTE: They may not decide.
+        yield _("{who} asked for it and may not.", who=asker)
+    if prompt.expires_at:
+        yield _("Until {when}.", when=when(prompt.expires_at))
 
 
 def _votes(prompt: Prompt) -> list[str]:
     """Who has approved so far, where it takes several."""
     if not prompt.votes or prompt.rule.needed < 2:
         return []
-    given = [by_vote(vote) for vote in prompt.votes]
-    missing = f" {prompt.missing} more needed." if prompt.outcome is Outcome.OPEN and prompt.missing else ""
-    return [f"{len(given)} of {prompt.rule.needed} approvals: {', '.join(given)}.{missing}"]
+    given = ", ".join(by_vote(vote) for vote in prompt.votes)
+    votes, needed = len(prompt.votes), prompt.rule.needed
+    told = _("{votes} of {needed} approvals: {people}.", votes=votes, needed=needed, people=given)
+    is_missing = prompt.outcome is Outcome.OPEN and prompt.missing
+    return [f"{told} {_('{count} more needed.', count=prompt.missing)}" if is_missing else told]
 
 
 def by_vote(vote: Vote) -> str:
     """Who approved, in whose place, and why."""
-    seat = f" for <@{vote.seat}>" if vote.seat != vote.actor.user else ""
-    reason = f" ({foreign(vote.reason, 200)})" if vote.reason else ""
-    return f"{person(vote.actor)}{seat}{reason}"
+    voter = person(vote.actor)
+    # NOTE: Somebody approved in the place of somebody else.
+    who = speak(_("{who} for <@{other}>", who=voter, other=vote.seat)) if vote.seat != vote.actor.user else voter
+    return f"{who} ({foreign(vote.reason, 200)})" if vote.reason else who
 
 
 def called(ids: Iterable[str], names: Names = NOBODY) -> str:
@@ -188,10 +206,23 @@ def reminder(content: Reminder) -> Message:
     """A line that calls those who can decide."""
     prompt, job = content.prompt, content.job
     name = named(content.title, job)
+    heading = HEADINGS[prompt.subject]
     calls = f"{called(content.calls, content.names)}: " if content.calls else ""
-    first = "you are asked too, since this is not decided yet. " if content.is_second else "this still waits for you. "
-    # Without their names: who has approved is not to be called again.
-    votes = f" {len(prompt.votes)} of {prompt.rule.needed} have approved." if prompt.votes else ""
-    until = f" It expires {when(prompt.expires_at)}." if prompt.expires_at else ""
-    text = f":bell: {calls}{first}{HEADINGS[prompt.subject]} {name}, training {code(job.id)}.{votes}{until}"
-    return blocks.message(f"{name}: {HEADINGS[prompt.subject]} It still waits.", [blocks.section(text)])
+    training = _("{training}, training {id}", training=name, id=code(job.id))
+    text = " ".join([f":bell: {calls}{_urge(content)} {heading} {training}.", *map(speak, _standing(prompt))])
+    return blocks.message(f"{name}: {heading} {_('It still waits.')}", [blocks.section(text)])
+
+
+def _urge(content: Reminder) -> str:
+    # NOTE: These two follow the names of those who are called: "@ada, @ben: this still waits for you."
+    if content.is_second:
+        return _("you are asked too, since this is not decided yet.")
+    return _("this still waits for you.")
+
+
+def _standing(prompt: Prompt) -> Iterator[str]:
+    """How far a question is. Without their names: who has approved is not to be called again."""
+    if prompt.votes:
+        yield _("{votes} of {needed} have approved.", votes=len(prompt.votes), needed=prompt.rule.needed)
+    if prompt.expires_at:
+        yield _("It expires {when}.", when=when(prompt.expires_at))

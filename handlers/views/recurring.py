@@ -1,9 +1,10 @@
 """Lists of recurring trainings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.recurring import Schedule
 from bot.domain.text import code, cut, when
+from bot.sentences import _, ngettext, speak
 from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
@@ -13,44 +14,53 @@ from handlers.views.words import person, verbatim
 MOST = 20
 """In one message, so that each has a line and a button within Slack's limits."""
 _NONE: Mapping[str, str] = {
-    "here": "Nothing recurs in this conversation.",
-    "mine": "You planned nothing that recurs.",
-    "all": "Nothing recurs in this workspace.",
+    "here": _("Nothing recurs in this conversation."),
+    "mine": _("You planned nothing that recurs."),
+    "all": _("Nothing recurs in this workspace."),
 }
-_HOW = '`/train … every="mon 09:00"` plans a recurring training, `/jobs every all` lists all of them.'
+_HOW = _('`/train … every="mon 09:00"` plans a recurring training, `/jobs every all` lists all of them.')
 
 
 def listing(found: Sequence[Schedule], titles: Mapping[str, str], *, scope: str) -> Message:
     """The answer to `/jobs every`; of more than MOST those that come next."""
     if not found:
         return blocks.message(_NONE[scope], [blocks.section(_NONE[scope])], [blocks.context([_HOW])])
-    count = f"more than {MOST}" if len(found) > MOST else str(len(found))
-    shown = [blocks.section(f"*Recurring trainings: {count}*")]
+    count = _("more than {most}", most=MOST) if len(found) > MOST else str(len(found))
+    shown = [blocks.section(_("*Recurring trainings: {count}*", count=count))]
     shown += [entry(one, titles[one.request.provider]) for one in found[:MOST]]
-    more = ["Those that come next are shown; `/jobs every here` and `/jobs every mine` list fewer."]
+    more = [_("Those that come next are shown; `/jobs every here` and `/jobs every mine` list fewer.")]
     last = [blocks.context(more)] if len(found) > MOST else []
-    return blocks.message(f"Recurring trainings: {count}", shown, last)
+    return blocks.message(_("Recurring trainings: {count}", count=count), shown, last)
 
 
 def entry(schedule: Schedule, title: str, *, may_stop: bool = True) -> Block:
     """One in a list, with the button that ends it."""
     line = blocks.section(_line(schedule, title))
-    return {**line, "accessory": stop_button("Stop", schedule.id, which=schedule.id)} if may_stop else line
+    return {**line, "accessory": stop_button(_("Stop"), schedule.id, which=schedule.id)} if may_stop else line
 
 
 def stop_button(label: str, schedule_id: str, *, which: str = "") -> Block:
     """Asked once more, because nothing brings it back."""
-    confirm = blocks.confirmation("Stop this?", "No further run starts. A run that lives goes on.", "Stop it")
+    risk = _("No further run starts. A run that lives goes on.")
+    confirm = blocks.confirmation(_("Stop this?"), risk, _("Stop it"))
     return blocks.button(label, action_id(Action.STOP_RECURRING, which), schedule_id, confirm=confirm)
 
 
 def _line(schedule: Schedule, title: str) -> str:
-    following = f"next {when(schedule.next_at)}" if schedule.next_at else schedule.outlook()
-    runs = "no run yet" if not schedule.runs else f"{schedule.runs:,} run{'s' if schedule.runs > 1 else ''}"
-    last = f", last {code(schedule.last_job)}" if schedule.last_job else ""
-    model = schedule.request.model
-    called = f" as {verbatim(schedule.name)}" if schedule.name != model else ""
-    return (
-        f"{code(schedule.id)} *{foreign(cut(title, 60))}* {verbatim(model)}{called} {foreign(schedule.rhythm(), 80)}: "
-        f"{following}, {runs}{last}, {person(schedule.request.actor)}"
-    )
+    stands = ", ".join(map(speak, _standing(schedule)))
+    return f"{code(schedule.id)} {_what(schedule, title)} {foreign(schedule.rhythm(), 80)}: {stands}"
+
+
+def _what(schedule: Schedule, title: str) -> str:
+    model, name = schedule.request.model, schedule.name
+    training = f"*{foreign(cut(title, 60))}* {verbatim(model)}"
+    return training if name == model else _("{training} as {name}", training=training, name=verbatim(name))
+
+
+def _standing(schedule: Schedule) -> Iterator[str]:
+    """What comes, what came, and whose it is."""
+    yield _("next {when}", when=when(schedule.next_at)) if schedule.next_at else schedule.outlook()
+    yield ngettext("{count:,} run", "{count:,} runs", schedule.runs) if schedule.runs else _("no run yet")
+    if schedule.last_job:
+        yield _("last {id}", id=code(schedule.last_job))
+    yield person(schedule.request.actor)

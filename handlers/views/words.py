@@ -8,30 +8,31 @@ from bot.domain.contents import Names
 from bot.domain.jobs import Job, JobState, Transition
 from bot.domain.requests import Actor
 from bot.domain.text import code, cut, in_one_line
+from bot.sentences import _, language_spoken, speak
 from handlers.marks import foreign
 
 NOBODY: Names = MappingProxyType({})
 
 PHRASES: Mapping[JobState, str] = {
-    JobState.CHECKING: "being checked, nothing is sent yet",
-    JobState.PROPOSED: "waiting for an approval of the start",
-    JobState.APPROVED: "ready to start",
-    JobState.STARTING: "starting",
-    JobState.UNSURE: "unclear whether it started",
-    JobState.QUEUED: "accepted",
-    JobState.RUNNING: "training",
-    JobState.CANCELLING: "being cancelled",
-    JobState.OFFERED: "trained, waiting for a decision on the switch",
-    JobState.PROMOTING: "approved, applying the switch",
-    JobState.UNSURE_SWITCH: "unclear whether the switch was applied",
-    JobState.DONE: "trained",
-    JobState.PROMOTED: "applied",
-    JobState.LIVE: "live",
-    JobState.REJECTED: "rejected",
-    JobState.EXPIRED: "expired",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-    JobState.LOST: "no longer known",
+    JobState.CHECKING: _("being checked, nothing is sent yet"),
+    JobState.PROPOSED: _("waiting for an approval of the start"),
+    JobState.APPROVED: _("ready to start"),
+    JobState.STARTING: _("starting"),
+    JobState.UNSURE: _("unclear whether it started"),
+    JobState.QUEUED: _("accepted"),
+    JobState.RUNNING: _("training"),
+    JobState.CANCELLING: _("being cancelled"),
+    JobState.OFFERED: _("trained, waiting for a decision on the switch"),
+    JobState.PROMOTING: _("approved, applying the switch"),
+    JobState.UNSURE_SWITCH: _("unclear whether the switch was applied"),
+    JobState.DONE: _("trained"),
+    JobState.PROMOTED: _("applied"),
+    JobState.LIVE: _("live"),
+    JobState.REJECTED: _("rejected"),
+    JobState.EXPIRED: _("expired"),
+    JobState.FAILED: _("failed"),
+    JobState.CANCELLED: _("cancelled"),
+    JobState.LOST: _("no longer known"),
 }
 
 SIGNS: Mapping[JobState, str] = {
@@ -76,15 +77,38 @@ def called_one(user: str, names: Names = NOBODY) -> str:
 
 def moved(move: Transition, most: int = 800) -> str:
     """One move: the new state, who brought it about, and the reason of at most so many characters."""
-    who = f" by {person(move.actor)}" if move.old and move.actor.user else ""
     if move.reason == WITHDRAWN:
-        return f"*withdrawn*{who}"
-    reason = foreign(move.reason.strip(), most)
-    return f"*{PHRASES[move.new]}*{who}{f'. {_as_sentence(reason)}' if reason else ''}"
+        return _brought(_("withdrawn"), move)
+    reason = foreign(speak(move.reason).strip(), most)
+    told = _brought(PHRASES[move.new], move)
+    return f"{told}. {_as_sentence(reason)}" if reason else told
+
+
+def _brought(state: str, move: Transition) -> str:
+    if not move.old or not move.actor.user:
+        return f"*{state}*"
+    return speak(_("*{state}* by {who}", state=state, who=person(move.actor)))
 
 
 def _as_sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', '…')) else '.'}"
+    return f"{capital(text)}{'' if text.endswith(_ENDS) else '.'}"
+
+
+_ENDS = (".", "!", "?", "…", "。", "！", "？")
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its beginning, as its language writes it: in Turkish that of i keeps its dot."""
+    said, language = speak(text), language_spoken()
+    is_turkish = language is not None and language.code == "tr" and said != text
+    first = "İ" if is_turkish and said.startswith("i") else said[:1].upper()
+    return f"{first}{said[1:]}"
+
+
+def numeral(value: float, spec: str) -> str:
+    """A number, formatted by `spec`, as the language of the moment writes it."""
+    text, language = format(value, spec), language_spoken()
+    return text if language is None else language.number(text)
 
 
 def typed(query: str) -> str:
