@@ -7,7 +7,7 @@ from bot.domain.balances import Balance, tell
 from bot.domain.charts import Bar, Durations, Per, Scoreboard, Scored, scales
 from bot.domain.history import say_duration
 from bot.domain.requests import Payload
-from bot.domain.text import code
+from bot.domain.text import code, some_of
 from bot.sentences import _, by_name, ngettext, speak
 from handlers.marks import foreign
 from handlers.views import blocks
@@ -85,9 +85,7 @@ def _score_notes(board: Scoreboard) -> Iterator[str]:
 
 
 def _names(names: Sequence[str]) -> str:
-    told = ", ".join(foreign(by_name(name), 60) for name in names[:_MOST_NAMES])
-    more = len(names) - _MOST_NAMES
-    return _("{names} and {more} more", names=told, more=more) if more > 0 else told
+    return some_of([foreign(by_name(name), 60) for name in names], _MOST_NAMES)
 
 
 def _score_table(board: Scoreboard) -> Block:

@@ -1,6 +1,7 @@
 """The questions to people, with exactly what an answer is about."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
 
 from bot.domain.approvals import (
     ANSWERS,
@@ -17,7 +18,7 @@ from bot.domain.changes import Button
 from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
-from bot.domain.text import code, listed, when
+from bot.domain.text import code, when
 from bot.sentences import _, speak
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
@@ -66,7 +67,7 @@ def question(content: Question, without: frozenset[Answer] = frozenset()) -> Mes
     job, prompt = content.job, content.prompt
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
-    facts = [(_("Asked by"), person(prompt.asker or job.request.actor, content.names))]
+    facts: list[tuple[str, str]] = [(_("Asked by"), person(prompt.asker or job.request.actor, content.names))]
     facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
     training = _("{training}, training {id}", training=name, id=code(job.id))
     shown = [blocks.section(f":raised_hand: *{heading}*\n{training}"), *blocks.columns(facts)]
@@ -114,7 +115,11 @@ def outcome(prompt: Prompt) -> str:
 def _deciders(prompt: Prompt, last: Actor) -> str:
     """Of several approvals no one alone decided."""
     together = [vote.actor for vote in prompt.votes] if prompt.answer is Answer.APPROVE else []
-    return listed(dict.fromkeys(person(one) for one in [*together, last]))
+    return reduce(_both, dict.fromkeys(person(one) for one in [*together, last]))
+
+
+def _both(most: str, last: str) -> str:
+    return _("{most} and {last}", most=most, last=last)
 
 
 def _answers(content: Question, without: frozenset[Answer]) -> Block:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain.arguments import Argument, Choice, Family, Kind
 from bot.domain.text import code, readable
 from bot.ports import Provider
+from bot.sentences import _, by_name, ngettext, speak
 from bot.usecases.choices import Offers
 from handlers.ids import Action, Callback, action_id
 from handlers.lines import Draft
 from handlers.marks import foreign
 from handlers.views.blocks import Block, button, buttons, context, plain_text, section
 from handlers.views.forms import field
+from handlers.views.words import capital
 
 PROVIDER = "provider"
 TYPED = "typed"
@@ -50,8 +52,10 @@ def besides(block: str) -> tuple[str, str]:
 
 def skeleton(carried: str, providers: Mapping[str, Provider], chosen: str) -> Block:
     """The form before it is known what there is to choose."""
-    title = providers[chosen].title if chosen in providers else "the services"
-    return _view(carried, providers, chosen, [section(f"Asking {foreign(title)} what there is to choose …")])
+    asking = _("Asking the services what there is to choose …")
+    if chosen in providers:
+        asking = _("Asking {service} what there is to choose …", service=foreign(providers[chosen].title))
+    return _view(carried, providers, chosen, [section(asking)])
 
 
 def training_form(
@@ -59,8 +63,8 @@ def training_form(
 ) -> Block:
     """The whole form, filled with the draft. `says` is a sentence about it, in Slack's marks."""
     provider = providers.get(draft.provider)
-    said = [section(f":warning: Please note: {says}")] if says else []
-    fields = list(_fields(provider, draft, offers)) if provider else [section("Pick a service; its fields follow.")]
+    said = [section(_(":warning: Please note: {problem}", problem=says))] if says else []
+    fields = list(_fields(provider, draft, offers)) if provider else [section(_("Pick a service; its fields follow."))]
     return _view(carried, providers, draft.provider, [*said, *fields])
 
 
@@ -69,9 +73,11 @@ def _view(carried: str, providers: Mapping[str, Provider], chosen: str, shown: S
         "type": "modal",
         "callback_id": Callback.TRAIN.value,
         "private_metadata": carried,
-        "title": plain_text("Start a training", 24),
-        "submit": plain_text("Start", 24),
-        "close": plain_text("Close", 24),
+        # NOTE: At most 24 characters, the title of a form.
+        "title": plain_text(_("Start a training"), 24),
+        # NOTE: At most 24 characters, on a button.
+        "submit": plain_text(_("Start"), 24),
+        "close": plain_text(_("Close"), 24),
         "blocks": [_provider(providers, chosen), *shown],
     }
 
@@ -79,7 +85,7 @@ def _view(carried: str, providers: Mapping[str, Provider], chosen: str, shown: S
 def _provider(providers: Mapping[str, Provider], chosen: str) -> Block:
     choices = [Choice(value=name, label=provider.title) for name, provider in providers.items()]
     element = _select(choices, [chosen], action_id(Action.FILL, PROVIDER))
-    return {**field(PROVIDER, "Service", element), "dispatch_action": True}
+    return {**field(PROVIDER, _("Service"), element), "dispatch_action": True}
 
 
 def _fields(provider: Provider, draft: Draft, offers: Offers) -> Iterator[Block]:
@@ -92,13 +98,15 @@ def _fields(provider: Provider, draft: Draft, offers: Offers) -> Iterator[Block]
     for family in arguments.families:
         yield from _family(provider.name, family, draft.texts.get(family.name, ""), offers)
     if provider.data is None:
-        yield context([f"{foreign(provider.title)} takes no file: it trains on what it holds."])
+        service = foreign(provider.title)
+        yield context([_("{service} takes no file: it trains on what it holds.", service=service)])
 
 
 def _silence(provider: Provider, offers: Offers) -> Iterator[Block]:
     if offers.silent:
-        names = ", ".join(code(name) for name in offers.silent)
-        yield context([f"{foreign(provider.title)} did not say in time what there is for {names}: please type it."])
+        who, names = foreign(provider.title), ", ".join(code(name) for name in offers.silent)
+        told = _("{service} did not say in time what there is for {fields}: please type it.", service=who, fields=names)
+        yield context([told])
 
 
 def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> Iterator[Block]:
@@ -114,7 +122,7 @@ def _argument(provider: str, argument: Argument, text: str, offers: Offers) -> I
     else:
         yield from _offered(argument, block, choices, text)
     if argument.steers:
-        yield buttons([button("Show what it has", action_id(Action.FILL, argument.name), provider)])
+        yield buttons([button(_("Show what it has"), action_id(Action.FILL, argument.name), provider)])
 
 
 def _upload(provider: Provider, argument: Argument) -> Block:
@@ -125,9 +133,9 @@ def _upload(provider: Provider, argument: Argument) -> Block:
     """
     kinds = [suffix.removeprefix(".") for suffix in (provider.data.suffixes if provider.data else ())]
     element = {"type": "file_input", "action_id": "file", "filetypes": kinds, "max_files": 1}
-    hint = "Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts first."
+    hint = _("Up to 10 MB. A larger one is shared in the conversation and named by its link. It counts first.")
     block = file_block(block_of(provider.name, argument.name))
-    return field(block, f"{_label(argument.name)}, a file", element, hint, is_optional=True)
+    return field(block, _("{field}, a file", field=_label(argument.name)), element, hint, is_optional=True)
 
 
 def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: str) -> Iterator[Block]:
@@ -141,12 +149,12 @@ def _offered(argument: Argument, block: str, choices: Sequence[Choice], text: st
     yield field(block, label, _choice(argument, choices, "" if strange else text), hint, is_optional=is_optional)
     if has_field:
         element = _text(text if strange else "")
-        yield field(typed_block(block), f"{label}, typed", element, _BESIDE[is_file], is_optional=True)
+        yield field(typed_block(block), _("{field}, typed", field=label), element, _BESIDE[is_file], is_optional=True)
 
 
 _BESIDE = {
-    False: "It counts instead of the choice.",
-    True: "A name, or the link of a file in Slack. It counts instead of the choice.",
+    False: _("It counts instead of the choice."),
+    True: _("A name, or the link of a file in Slack. It counts instead of the choice."),
 }
 """What is said of a field beside a choice; of one for a file."""
 
@@ -170,7 +178,7 @@ def _select(choices: Sequence[Choice], chosen: Sequence[str], action: str, *, is
     element: Block = {
         "type": "multi_static_select" if is_multi else "static_select",
         "action_id": action,
-        "placeholder": plain_text("Choose", 150),
+        "placeholder": plain_text(_("Choose"), 150),
         "options": list(options.values()),
     }
     if not initial:
@@ -183,7 +191,7 @@ def _folded(text: str) -> str:
 
 
 def _option(choice: Choice) -> Block:
-    return {"text": plain_text(choice.label.strip() or choice.value, MOST_OPTION), "value": choice.value}
+    return {"text": plain_text(speak(choice.label).strip() or choice.value, MOST_OPTION), "value": choice.value}
 
 
 def _text(text: str, *, is_multiline: bool = False) -> Block:
@@ -194,21 +202,22 @@ def _text(text: str, *, is_multiline: bool = False) -> Block:
 
 
 def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterator[Block]:
-    hint = _sentence(f"{family.what}. NAME=VALUE, one a line")
+    hint = f"{_sentence(family.what)} {_('NAME=VALUE, one a line.')}"
     element = _text(text, is_multiline=True)
     yield field(block_of(provider, family.name), _label(family.name), element, hint, is_optional=True)
     lines = [one for one in offers.found.get(family.name, ()) if len(one.value) <= MOST_OPTION_VALUE]
     if lines:
         shown = [f"{code(one.value)}  {foreign(one.label, 80)}" for one in lines[:MOST_LINES_OFFERED]]
-        more = [f"… and {len(lines) - MOST_LINES_OFFERED} more"] if len(lines) > MOST_LINES_OFFERED else []
-        yield context(["\n".join(["There are, to be copied:", *shown, *more])])
+        left = len(lines) - MOST_LINES_OFFERED
+        more = [ngettext("… and {count} more", "… and {count} more", left)] if left > 0 else []
+        yield context(["\n".join(map(speak, [_("There are, to be copied:"), *shown, *more]))])
 
 
 def _label(name: str) -> str:
-    return f"{name[:1].upper()}{name[1:]}"
+    return capital(by_name(name))
 
 
 def _sentence(text: str) -> str:
     """A hint is plain text, in which the marks of code would be shown as they are."""
-    plain = text.replace("`", "")
-    return f"{plain[:1].upper()}{plain[1:]}."
+    plain = capital(text).replace("`", "")
+    return plain if plain.endswith((".", "。")) else f"{plain}."

@@ -6,6 +6,7 @@ from datetime import time
 from bot.domain.attention import Follow, Mute, Topic, Wishes, is_person
 from bot.domain.explaining import DAYS as NAMES
 from bot.domain.policy import Quiet
+from bot.sentences import _, ngettext
 from handlers.ids import Callback
 from handlers.views.blocks import Block, plain_text, section
 from handlers.views.forms import field
@@ -18,47 +19,56 @@ MOST_LABEL = 75
 MOST_TYPED = 200
 
 TOPICS: Mapping[Topic, str] = {
-    Topic.ENDS: "Ends",
-    Topic.FAILURES: "Failures only",
-    Topic.APPROVALS: "Approvals that are asked for",
-    Topic.ALL: "Everything",
+    Topic.ENDS: _("Ends"),
+    Topic.FAILURES: _("Failures only"),
+    Topic.APPROVALS: _("Approvals that are asked for"),
+    Topic.ALL: _("Everything"),
 }
-_LASTS = {"1h": "1 hour", "8h": "8 hours", "1d": "1 day", "7d": "7 days", "4w": "4 weeks"}
-_BY_WHICH_CLOCK = "In the time zone of your Slack profile. What comes then is told afterwards, in one message."
+_LASTS: Mapping[str, str] = {
+    "1h": ngettext("{count} hour", "{count} hours", 1),
+    "8h": ngettext("{count} hour", "{count} hours", 8),
+    "1d": ngettext("{count} day", "{count} days", 1),
+    "7d": ngettext("{count} day", "{count} days", 7),
+    "4w": ngettext("{count} week", "{count} weeks", 4),
+}
+_BY_WHICH_CLOCK = _("In the time zone of your Slack profile. What comes then is told afterwards, in one message.")
 
 Options = Sequence[tuple[str, str]]
 
 
 def wishes_form(carried: str, wishes: Wishes, providers: Mapping[str, str], *, has_channel: bool) -> Block:
     """The form with what holds now; `providers` are the services with their titles."""
-    services = [(EACH, "Every service"), *providers.items()]
+    topics = [(one.value, label) for one, label in TOPICS.items()]
+    services = [(EACH, _("Every service")), *providers.items()]
     shown = [
-        section("*Be told of trainings in public channels*"),
-        _field(FOLLOW, "Service", _choice("Choose a service", services)),
-        _field(MODEL, "Model", _text(), "Empty for each; * stands for any letters."),
-        _field(TOPIC, "What of them", _choice("Ends", [(one.value, label) for one, label in TOPICS.items()], ["ends"])),
+        section(_("*Be told of trainings in public channels*")),
+        _field(FOLLOW, _("Service"), _choice(_("Choose a service"), services)),
+        _field(MODEL, _("Model"), _text(), _("Empty for each; * stands for any letters.")),
+        _field(TOPIC, _("What of them"), _choice(TOPICS[Topic.ENDS], topics, [Topic.ENDS.value])),
         *([_place()] if has_channel else []),
         *_stop(wishes),
-        section("*Mute*"),
-        _field(MUTE, "What not to call you about", _text(), "A training's id, a service and a model, or all."),
-        _field(LASTS, "For how long", _choice("1 day", list(_LASTS.items()), ["1d"])),
-        section("*Quiet hours*"),
+        section(_("*Mute*")),
+        _field(MUTE, _("What not to call you about"), _text(), _("A training's id, a service and a model, or all.")),
+        _field(LASTS, _("For how long"), _choice(_LASTS["1d"], list(_LASTS.items()), ["1d"])),
+        section(_("*Quiet hours*")),
         *_quiet(wishes.habits.quiet),
     ]
     return {
         "type": "modal",
         "callback_id": Callback.ATTENTION.value,
         "private_metadata": carried,
-        "title": plain_text("What you are told", 24),
-        "submit": plain_text("Save", 24),
-        "close": plain_text("Close", 24),
+        # NOTE: At most 24 characters, also as the title of a form.
+        "title": plain_text(_("What you are told"), 24),
+        # NOTE: At most 24 characters, on a button.
+        "submit": plain_text(_("Save"), 24),
+        "close": plain_text(_("Close"), 24),
         "blocks": shown,
     }
 
 
 def _place() -> Block:
-    options = [("me", "In my direct message"), ("here", "In this channel")]
-    return _field(PLACE, "Where", _choice("In my direct message", options, ["me"]))
+    options = [("me", _("In my direct message")), ("here", _("In this channel"))]
+    return _field(PLACE, _("Where"), _choice(options[0][1], options, ["me"]))
 
 
 def _stop(wishes: Wishes) -> list[Block]:
@@ -66,17 +76,17 @@ def _stop(wishes: Wishes) -> list[Block]:
         *((one.id, _followed(one)) for one in wishes.follows),
         *((one.id, _muted(one)) for one in wishes.habits.mutes),
     ]
-    return [_field(STOP, "Take back", _choice("Nothing", options, is_multi=True))] if options else []
+    return [_field(STOP, _("Take back"), _choice(_("Nothing"), options, is_multi=True))] if options else []
 
 
 def _followed(wish: Follow) -> str:
-    about = f"{wish.about.provider or 'every service'} {wish.about.model}".strip()
-    return f"{TOPICS[wish.topic]}: {about}{'' if is_person(wish.target) else ', in a channel'}"
+    told = f"{TOPICS[wish.topic]}: {wish.about.provider or _('every service')} {wish.about.model}".strip()
+    return told if is_person(wish.target) else _("{wish}, in a channel", wish=told)
 
 
 def _muted(mute: Mute) -> str:
-    about = f"{mute.about.provider or 'everything'} {mute.about.model}".strip()
-    return f"Mute: {mute.job_id or about}"
+    about = f"{mute.about.provider or _('everything')} {mute.about.model}".strip()
+    return _("Mute: {what}", what=mute.job_id or about)
 
 
 def _quiet(quiet: Quiet | None) -> list[Block]:
@@ -85,10 +95,13 @@ def _quiet(quiet: Quiet | None) -> list[Block]:
     days = [str(day) for day in quiet.days] if quiet is not None else []
     names = [(str(day), name) for day, name in enumerate(NAMES)]
     return [
-        _field(BEGINS, "From", _choice("No quiet hours", _clocks(begins), [_clock(begins)]), _BY_WHICH_CLOCK),
-        _field(ENDS, "Until", _choice("No quiet hours", _clocks(ends), [_clock(ends)])),
-        _field(DAYS, "Quiet all day on", _choice("No day", names, days, is_multi=True)),
+        _field(BEGINS, _("From"), _choice(_NO_HOURS, _clocks(begins), [_clock(begins)]), _BY_WHICH_CLOCK),
+        _field(ENDS, _("Until"), _choice(_NO_HOURS, _clocks(ends), [_clock(ends)])),
+        _field(DAYS, _("Quiet all day on"), _choice(_("No day"), names, days, is_multi=True)),
     ]
+
+
+_NO_HOURS = _("No quiet hours")
 
 
 def _clock(at: time | None) -> str:
@@ -97,7 +110,7 @@ def _clock(at: time | None) -> str:
 
 def _clocks(now: time | None) -> Options:
     halves = {f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30)} | ({_clock(now)} if now else set())
-    return [(NO_HOURS, "No quiet hours"), *((clock, clock) for clock in sorted(halves))]
+    return [(NO_HOURS, _NO_HOURS), *((clock, clock) for clock in sorted(halves))]
 
 
 def _choice(hint: str, options: Options, chosen: Sequence[str] = (), *, is_multi: bool = False) -> Block:
