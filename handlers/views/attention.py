@@ -24,8 +24,8 @@ def news(content: Told) -> Message:
 
 def _line(content: Told) -> str:
     place = content.job.place
-    said = _said(content)
-    return f"{said} {_('In <#{channel}>.', channel=place)}" if place.startswith(("C", "G")) else said
+    said, where = _said(content), _("In <#{channel}>.", channel=place)
+    return f"{said} {where}" if place.startswith(("C", "G")) else said
 
 
 def _said(content: Told) -> str:

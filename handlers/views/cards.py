@@ -66,9 +66,11 @@ def _fields(content: Card) -> list[tuple[str, str]]:
 
 
 _SINCE: Mapping[Event | None, str] = {
-    # NOTE: A time follows each of the three.
+    # NOTE: A time follows.
     Event.ACCEPT: _("Accepted"),
+    # NOTE: A time follows: when a training was found at the service.
     Event.FIND: _("Found there"),
+    # NOTE: A time follows.
     None: _("Watched since"),
 }
 
@@ -98,7 +100,7 @@ def rows_of(payload: Payload) -> str:
 
 def _warnings(job: Job) -> Iterator[str]:
     warnings = job.plan.payload.warnings if job.plan and job.plan.payload else ()
-    return (f":warning: {_('Warning: {problem}', problem=foreign(warning, 500))}" for warning in warnings)
+    return (_(":warning: Warning: {problem}", problem=foreign(warning, 500)) for warning in warnings)
 
 
 def _twin(twin: Job | None) -> Iterator[str]:
@@ -199,7 +201,11 @@ def _word(status: RemoteStatus) -> str:
 def progress_bar(percent: float) -> str:
     """Twenty cells and the number itself."""
     full = round(min(max(percent, 0.0), 100.0) / 100 * _CELLS)
-    return f"`{'█' * full}{'░' * (_CELLS - full)}` {_('{percent:.0f} %', percent=percent)}"
+    return f"`{'█' * full}{'░' * (_CELLS - full)}` {say_percent(percent)}"
+
+
+def say_percent(percent: float) -> str:
+    return _("{percent:.0f} %", percent=percent)
 
 
 def card_button(one: Button) -> Block:

@@ -8,6 +8,7 @@ REASON = "reason"
 MOST_REASON = 500
 
 
+# NOTE: At most 24 characters, also as the title of a form.
 def reason_form(carried: str, verb: str = _("Reject"), *, is_optional: bool = False) -> Block:
     """Why is it approved or rejected? `carried` comes back with what is typed; it takes 3,000 characters."""
     return {

@@ -29,11 +29,16 @@ def overview(providers: Mapping[str, Provider], missing: Mapping[str, str]) -> M
     shown = [blocks.section(_("*What can be trained here*"))]
     for name, provider in providers.items():
         line, example = usage(name, provider.arguments), provider.arguments.examples[0]
-        shown.append(blocks.section(f"*{provider.title}*: `{line}`\n{_('For example `{command}`', command=example)}"))
+        shown.append(blocks.section(f"*{provider.title}*: `{line}`\n{_example(example)}"))
     shown += [blocks.context([f"{name}: {sentence}"]) for name, sentence in missing.items()]
     shown.append(blocks.section(" ".join(map(speak, _COMMANDS))))
-    shown.append(blocks.section(f"{_('*Who is told what*')}\n{_TOLD}"))
+    head = _("*Who is told what*")
+    shown.append(blocks.section(f"{head}\n{_TOLD}"))
     return blocks.message(_("What can be trained here"), shown)
+
+
+def _example(command: str) -> str:
+    return _("For example `{command}`", command=command)
 
 
 _COMMANDS = (
@@ -67,7 +72,7 @@ def about(provider: Provider) -> Message:
     shown = [
         blocks.section(f"*{provider.title}*\n`{usage(provider.name, arguments)}`"),
         *blocks.lines(words),
-        blocks.section(f"{_('*Examples*')}\n{examples}"),
+        blocks.section(_("*Examples*\n{commands}", commands=examples)),
         blocks.context([_GATES[provider.powers.gate]]),
     ]
     return blocks.message(_("How to train with {service}", service=provider.title), shown)
@@ -75,4 +80,5 @@ def about(provider: Provider) -> Message:
 
 def _line(argument: Argument) -> str:
     line = f"• `{argument.label}`: {argument.what}."
-    return f"{line} {_('One of {choices}.', choices=', '.join(argument.choices))}" if argument.choices else line
+    choices = _("One of {choices}.", choices=", ".join(argument.choices))
+    return f"{line} {choices}" if argument.choices else line

@@ -18,7 +18,7 @@ from handlers.ids import Action, action_id
 from handlers.marks import foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.cards import rows_of
+from handlers.views.cards import rows_of, say_percent
 from handlers.views.prompts import HEADINGS, by_vote, outcome
 from handlers.views.words import PHRASES, moved, named, person, sign, typed, verbatim
 
@@ -57,7 +57,7 @@ def job_line(job: Job) -> str:
 
 def _share(job: Job) -> str:
     progress = job.look.status.progress if job.look.status else None
-    return f" {_('{percent:.0f} %', percent=progress)}" if progress is not None and not job.has_ended else ""
+    return f" {say_percent(progress)}" if progress is not None and not job.has_ended else ""
 
 
 def alive(jobs: Sequence[Job]) -> Message:

@@ -104,12 +104,14 @@ def outcome(prompt: Prompt) -> str:
     """How a closed prompt ended."""
     if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
         told = _OUTCOMES[prompt.answer](_deciders(prompt, prompt.actor))
-        return f"{told} {_('Reason: {reason}', reason=foreign(prompt.reason, 600))}" if prompt.reason else told
+        why = _("Reason: {reason}", reason=foreign(prompt.reason, 600))
+        return f"{told} {why}" if prompt.reason else told
     if prompt.outcome is Outcome.EXPIRED:
         return _("Expired: nobody answered in time, and nothing was done.")
     if prompt.answer is Answer.WITHDRAW and prompt.actor:
         return _("Withdrawn by {who}, who had asked.", who=person(prompt.actor))
-    return f"{_('Closed.')} {foreign(prompt.reason, 600)}".strip()
+    closed = _("Closed.")
+    return f"{closed} {foreign(prompt.reason, 600)}" if prompt.reason else closed
 
 
 def _deciders(prompt: Prompt, last: Actor) -> str:
@@ -189,8 +191,8 @@ def _votes(prompt: Prompt) -> list[str]:
     given = ", ".join(by_vote(vote) for vote in prompt.votes)
     votes, needed = len(prompt.votes), prompt.rule.needed
     told = _("{votes} of {needed} approvals: {people}.", votes=votes, needed=needed, people=given)
-    is_missing = prompt.outcome is Outcome.OPEN and prompt.missing
-    return [f"{told} {_('{count} more needed.', count=prompt.missing)}" if is_missing else told]
+    missing = _("{count} more needed.", count=prompt.missing)
+    return [f"{told} {missing}" if prompt.outcome is Outcome.OPEN and prompt.missing else told]
 
 
 def by_vote(vote: Vote) -> str:
@@ -215,7 +217,8 @@ def reminder(content: Reminder) -> Message:
     calls = f"{called(content.calls, content.names)}: " if content.calls else ""
     training = _("{training}, training {id}", training=name, id=code(job.id))
     text = " ".join([f":bell: {calls}{_urge(content)} {heading} {training}.", *map(speak, _standing(prompt))])
-    return blocks.message(f"{name}: {heading} {_('It still waits.')}", [blocks.section(text)])
+    short = _("{training}: {question} It still waits.", training=name, question=heading)
+    return blocks.message(short, [blocks.section(text)])
 
 
 def _urge(content: Reminder) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain.arguments import Argument, Choice, Family, Kind
 from bot.domain.text import code, readable
 from bot.ports import Provider
-from bot.sentences import _, by_name, ngettext, speak
+from bot.sentences import _, ngettext, speak
 from bot.usecases.choices import Offers
 from handlers.ids import Action, Callback, action_id
 from handlers.lines import Draft
@@ -202,7 +202,8 @@ def _text(text: str, *, is_multiline: bool = False) -> Block:
 
 
 def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterator[Block]:
-    hint = f"{_sentence(family.what)} {_('NAME=VALUE, one a line.')}"
+    pairs = _("NAME=VALUE, one a line.")
+    hint = f"{_sentence(family.what)} {pairs}"
     element = _text(text, is_multiline=True)
     yield field(block_of(provider, family.name), _label(family.name), element, hint, is_optional=True)
     lines = [one for one in offers.found.get(family.name, ()) if len(one.value) <= MOST_OPTION_VALUE]
@@ -213,8 +214,37 @@ def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterato
         yield context(["\n".join(map(speak, [_("There are, to be copied:"), *shown, *more]))])
 
 
+_NAMES: Mapping[str, str] = {
+    # NOTE: Short names of fields of a form, up to "Description".
+    "model": _("Model"),
+    "language": _("Language"),
+    "product": _("Product"),
+    "data": _("Data"),
+    "every": _("Every"),
+    "project": _("Project"),
+    "name": _("Name"),
+    "base": _("Base"),
+    "sessions": _("Sessions"),
+    "train": _("Train"),
+    "test": _("Test"),
+    "title": _("Title"),
+    "state": _("State"),
+    "launcher": _("Launcher"),
+    "cpus": _("Cpus"),
+    "memory": _("Memory"),
+    "gpu": _("Gpu"),
+    "parameters": _("Parameters"),
+    "service": _("Service"),
+    "types": _("Types"),
+    "description": _("Description"),
+    "hp": _("Hp"),
+    "eval": _("Eval"),
+}
+"""Of the arguments that services take, as a form calls them; of others, the name that is typed in a command."""
+
+
 def _label(name: str) -> str:
-    return capital(by_name(name))
+    return _NAMES.get(name) or capital(name)
 
 
 def _sentence(text: str) -> str:

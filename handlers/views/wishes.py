@@ -24,7 +24,7 @@ def listed(wishes: Wishes) -> Message:
     quiet = [blocks.section(line) for line in _quiet(wishes)]
     head = blocks.section(_("*What you are told*"))
     return blocks.message(
-        f"{_('What you are told:')}\n{lines(wishes)}",
+        _("What you are told:\n{list}", list=lines(wishes)),
         [head, *(shown or [blocks.section(NOTHING)]), *quiet],
         [blocks.buttons([change_button()])],
     )

@@ -80,12 +80,16 @@ def _stop(wishes: Wishes) -> list[Block]:
 
 
 def _followed(wish: Follow) -> str:
-    told = f"{TOPICS[wish.topic]}: {wish.about.provider or _('every service')} {wish.about.model}".strip()
+    about = f"{wish.about.provider or _EACH} {wish.about.model}".strip()
+    told = f"{TOPICS[wish.topic]}: {about}"
     return told if is_person(wish.target) else _("{wish}, in a channel", wish=told)
 
 
+_EACH, _ANYTHING = _("every service"), _("everything")
+
+
 def _muted(mute: Mute) -> str:
-    about = f"{mute.about.provider or _('everything')} {mute.about.model}".strip()
+    about = f"{mute.about.provider or _ANYTHING} {mute.about.model}".strip()
     return _("Mute: {what}", what=mute.job_id or about)
 
 
