@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn
 
+from bot.domain.text import listed, some_of
 from bot.errors import DataError
+from bot.sentences import Sentence, _, joined, ngettext
 
 MOST_LINES = 3
 MOST_KINDS = 5
@@ -29,10 +31,15 @@ class Lines:
 
     def __str__(self) -> str:
         """`line 7`, `lines 3, 9 (as on 2) and 12`, `lines 3, 9, 12 and 1,204 more`."""
-        said = [f"{line:,} (as on {earlier:,})" if earlier else f"{line:,}" for line, earlier in self.first]
-        more = self.count - len(said)
-        last = f"{more:,} more" if more else said.pop()
-        return f"line{'s' * (self.count > 1)} {', '.join(said)}{' and ' if said else ''}{last}"
+        said = [_as_on(line, earlier) for line, earlier in self.first]
+        lines = listed(said) if self.count <= len(said) else some_of(said, len(said), of=self.count)
+        return ngettext("line {lines}", "lines {lines}", self.count, lines=lines)
+
+
+def _as_on(line: int, earlier: int) -> str:
+    if earlier:
+        return _("{line:,} (as on {earlier:,})", line=line, earlier=earlier)
+    return Sentence("{line:,}", {"line": line})  # no message: there is nothing to translate in a number
 
 
 class Fault(Exception):  # noqa: N818  it becomes a part of an error
@@ -68,13 +75,14 @@ class Faults:
         """The faults as one error: it begins with the first of them, and names its line."""
         said = list(self._say())
         more = len(said) - MOST_KINDS
-        rest = [f"There are {more} more kinds of faults."] if more > 0 else []
-        raise DataError(" ".join([*said[:MOST_KINDS], *rest]), line=next(iter(self._begins.values())))
+        rest = ngettext("There is {count} more kind of faults.", "There are {count} more kinds of faults.", more)
+        shown = [*said[:MOST_KINDS], *([rest] if more > 0 else [])]
+        raise DataError(joined(" ", shown), line=next(iter(self._begins.values())))
 
     def _say(self) -> Iterator[str]:
         for kind, sentence in self._sentences.items():
             rest = self._rest[kind]
-            yield f"{sentence} The same on {rest}." if rest.count else sentence
+            yield joined(" ", [sentence, _("The same on {lines}.", lines=str(rest))]) if rest.count else sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +159,18 @@ def _again(keys: Iterable[int]) -> set[int]:
     return again
 
 
-def say_repeated(found: Repeated, contradicting: str = "") -> list[str]:
-    """Warnings; `contradicting` says what it means that keys repeat under another label."""
-    limit = (
-        f"Repeated rows are looked for among the first {COMPARED:,} only; {found.left_out:,} more were not compared."
+def say_repeated(found: Repeated) -> list[str]:
+    """Warnings. What counts in the rows are their texts, and what they differ in is the label."""
+    again = _("Rows that repeat an earlier one: {rows:,}, on {lines}.", rows=found.rows.count, lines=str(found.rows))
+    under_another = _(
+        "Rows whose text stands under another label too: {rows:,}, on {lines}.",
+        rows=found.keys.count,
+        lines=str(found.keys),
     )
-    return [
-        *([f"Rows that repeat an earlier one: {found.rows.count:,}, on {found.rows}."] if found.rows.count else []),
-        *([f"{contradicting}: {found.keys.count:,}, on {found.keys}."] if found.keys.count else []),
-        *([limit] if found.left_out else []),
-    ]
+    limit = _(
+        "Repeated rows are looked for among the first {compared:,} only; {rows:,} more were not compared.",
+        compared=COMPARED,
+        rows=found.left_out,
+    )
+    told = ((found.rows.count, again), (found.keys.count, under_another), (found.left_out, limit))
+    return [sentence for rows, sentence in told if rows]

@@ -37,6 +37,7 @@ from bot.errors import (
     UnreachableError,
     UnreadableError,
 )
+from bot.sentences import _
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_RESULT_BYTES = 512 * 1024 * 1024
@@ -257,7 +258,13 @@ class Http:
         try:
             async with session.get(url, allow_redirects=False, timeout=UPLOAD_TIMEOUT) as response:
                 if response.status != 200:
-                    raise UnreadableError(f"{self.title}'s result link answered with HTTP {response.status}.")
+                    raise UnreadableError(
+                        _(
+                            "{title}'s result link answered with HTTP {status}.",
+                            title=self.title,
+                            status=response.status,
+                        )
+                    )
                 return await _write(response, target, self.title)
         except _NETWORK_ERRORS as error:
             raise self._network_error(error) from None
@@ -280,10 +287,10 @@ class Http:
         if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, _PrivateAddressError):
             return self._private_address()
         if isinstance(error, _NOT_SENT):
-            return UnreachableError(f"{self.title} cannot be reached ({_reason(error)}).", effect=Effect.NONE)
+            return unreachable(self.title, _reason(error))
         if isinstance(error, TimeoutError):
-            return UnreachableError(f"{self.title} did not answer in time.")
-        return UnreachableError(f"{self.title} hung up before it had answered (the connection broke).")
+            return UnreachableError(_("{title} did not answer in time.", title=self.title))
+        return UnreachableError(_("{title} hung up before it had answered (the connection broke).", title=self.title))
 
     def _session_for(self, url: URL, *, is_trusted: bool) -> aiohttp.ClientSession:
         """The session for an address that the service named."""
@@ -296,7 +303,7 @@ class Http:
         return self.sessions.guarded
 
     def _private_address(self) -> RejectedError:
-        return RejectedError(f"{self.title} named a private address, which is not called.")
+        return RejectedError(_("{title} named a private address, which is not called.", title=self.title))
 
     def _address(self, url: str | URL) -> URL:
         """The URL, if it can be called at all: aiohttp lets some mistakes out as a ValueError."""
@@ -307,13 +314,17 @@ class Http:
                 return address
         except ValueError:
             pass
-        raise UnreachableError(f"{self.title} cannot be reached (its address is not valid).", effect=Effect.NONE)
+        raise unreachable(self.title, NOT_VALID)
 
     def _refuse_unsendable(self, headers: Mapping[str, str]) -> None:
         """aiohttp lets a header with a line break, as a badly copied key may hold, out as a ValueError."""
         wrong = [name for name, value in headers.items() if not value.isprintable()]
         if wrong:
-            sentence = f"{self.title} cannot be called: what goes into its header {wrong[0]} holds a control character."
+            sentence = _(
+                "{title} cannot be called: what goes into its header {header} holds a control character.",
+                title=self.title,
+                header=wrong[0],
+            )
             raise ProviderError(sentence, effect=Effect.REFUSED)
 
     def _opened(self, path: Path) -> BinaryIO:
@@ -321,9 +332,8 @@ class Http:
             return path.open("rb")
         except OSError as error:
             # Nothing was sent, and the file does not come back by itself.
-            raise ProviderError(
-                f"The file for {self.title} cannot be read ({error.strerror}).", effect=Effect.REFUSED
-            ) from None
+            sentence = _("The file for {title} cannot be read ({reason}).", title=self.title, reason=error.strerror)
+            raise ProviderError(sentence, effect=Effect.REFUSED) from None
 
     def _check(self, reply: Reply) -> Reply:
         """The reply, if it is a 2xx that the service itself does not call an error."""
@@ -333,25 +343,28 @@ class Http:
         return reply
 
     def _by_status(self, reply: Reply) -> ProviderError:
-        status, said = reply.status, self.quote(reply)
+        title, status, words = self.title, reply.status, self.quote(reply)
         if status < 400:
-            return UnreadableError(f"{self.title} sends us elsewhere (HTTP {status}); redirects are not followed.")
+            elsewhere = _(
+                "{title} sends us elsewhere (HTTP {status}); redirects are not followed.", title=title, status=status
+            )
+            return UnreadableError(elsewhere)
         if status == 401:
-            return CredentialsError(f"{self.title} does not accept our credentials{said}.", status=status)
+            return CredentialsError(_say_not_accepted(title, words), status=status)
         if status == 429:
-            return RateLimitedError(f"{self.title} asks us to slow down.", retry_after=_retry_after(reply))
+            return RateLimitedError(_("{title} asks us to slow down.", title=title), retry_after=_retry_after(reply))
         if status >= 500:
-            return BrokenError(f"{self.title} answers with HTTP {status}{said}.")
-        return RejectedError(f"{self.title} refused with HTTP {status}{said}.", status=status)
+            return BrokenError(_say_broken(title, status, words))
+        return RejectedError(_say_refused(title, status, words), status=status)
 
     def quote(self, reply: Reply) -> str:
-        """The reply's own words in brackets, ready to be put into a sentence; nothing for a web page or bytes."""
+        """The reply's own words, fit for a sentence; nothing of a web page or bytes."""
         text = reply.body[: 2 * MOST_READ].decode("utf-8", "replace").strip()
         if len(reply.body) > 2 * MOST_READ:
             text = text.removesuffix("\ufffd")  # a character that was cut in two
         if not text or text.startswith("<") or "\ufffd" in text or find_unfit(text):
             return ""
-        return f" ({self.clean(text)})"
+        return self.clean(text)
 
     def clean(self, text: str) -> str:
         """One line of at most MOST_WORDS characters that can be read, without secrets and the queries of addresses."""
@@ -359,6 +372,24 @@ class Http:
             head, _, tail = text[:MOST_READ].rpartition(" ")
             text = head or tail  # without the last word: half a secret would not be known for one
         return redact(in_one_line(text), self.secrets)[:MOST_WORDS]
+
+
+def _say_not_accepted(title: str, words: str) -> str:
+    if not words:
+        return _("{title} does not accept our credentials.", title=title)
+    return _("{title} does not accept our credentials ({words}).", title=title, words=words)
+
+
+def _say_broken(title: str, status: int, words: str) -> str:
+    if not words:
+        return _("{title} answers with HTTP {status}.", title=title, status=status)
+    return _("{title} answers with HTTP {status} ({words}).", title=title, status=status, words=words)
+
+
+def _say_refused(title: str, status: int, words: str) -> str:
+    if not words:
+        return _("{title} refused with HTTP {status}.", title=title, status=status)
+    return _("{title} refused with HTTP {status} ({words}).", title=title, status=status, words=words)
 
 
 _NAMED_SECRET = re.compile(r"""("[^"]*(?:token|secret|password|api_?key)"\s*:\s*")(?:[^"\\]|\\.)*""", re.IGNORECASE)
@@ -392,21 +423,22 @@ def read_json(reply: Reply, title: str) -> Json:
     try:
         return reply.json()
     except ValueError:
-        raise UnreadableError(f"{title} answered with something that is not JSON ({_kind(reply)}).") from None
+        sentence = _("{title} answered with something that is not JSON ({what}).", title=title, what=_kind(reply))
+        raise UnreadableError(sentence) from None
 
 
 def read_object(reply: Reply, title: str) -> Mapping[str, Json]:
     """The reply's JSON object; UnreadableError where it is anything else."""
     value = read_json(reply, title)
     if not isinstance(value, dict):
-        raise UnreadableError(f"{title} answered with JSON that is not an object.")
+        raise UnreadableError(_("{title} answered with JSON that is not an object.", title=title))
     return value
 
 
 def _kind(reply: Reply) -> str:
     if not reply.body.strip():
-        return "nothing at all"
-    return "a web page" if reply.body.lstrip().startswith(b"<") else "broken or other text"
+        return _("nothing at all")
+    return _("a web page") if reply.body.lstrip().startswith(b"<") else _("broken or other text")
 
 
 def _retry_after(reply: Reply) -> float:
@@ -417,17 +449,25 @@ def _retry_after(reply: Reply) -> float:
     return 30.0 if math.isnan(seconds) else min(max(seconds, 1.0), 3600.0)
 
 
+NOT_KNOWN = _("its name is not known")
+NOT_VALID = _("its address is not valid")
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, "its certificate is not accepted"),
-    (aiohttp.ClientConnectorSSLError, "no TLS connection came about"),
-    (aiohttp.ClientConnectorDNSError, "its name is not known"),
-    (aiohttp.ClientConnectorError, "the connection was refused"),
-    (aiohttp.ConnectionTimeoutError, "no connection came about in time"),
+    (aiohttp.ClientConnectorCertificateError, _("its certificate is not accepted")),
+    (aiohttp.ClientConnectorSSLError, _("no TLS connection came about")),
+    (aiohttp.ClientConnectorDNSError, NOT_KNOWN),
+    (aiohttp.ClientConnectorError, _("the connection was refused")),
+    (aiohttp.ConnectionTimeoutError, _("no connection came about in time")),
 )
 
 
 def _reason(error: Exception) -> str:
-    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "its address is not valid")
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), NOT_VALID)
+
+
+def unreachable(title: str, reason: str) -> UnreachableError:
+    """Nothing was sent, and why."""
+    sentence = _("{title} cannot be reached ({reason}).", title=title, reason=reason)
+    return UnreachableError(sentence, effect=Effect.NONE)
 
 
 def _is_private_literal(host: str | None) -> bool:
@@ -460,6 +500,7 @@ async def _copy(response: aiohttp.ClientResponse, file: BinaryIO, title: str) ->
     async for chunk in response.content.iter_chunked(65536):
         size += len(chunk)
         if size > MOST_RESULT_BYTES:
-            raise UnreadableError(f"{title}'s result file is larger than {MOST_RESULT_BYTES // 2**20} MB.")
+            most = MOST_RESULT_BYTES // 2**20
+            raise UnreadableError(_("{title}'s result file is larger than {most} MB.", title=title, most=most))
         file.write(chunk)
     return size

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from bot.errors import ConfigurationError, NotConfiguredError, UsageError
 from bot.ports import Provider
 from bot.providers.http import Tools
+from bot.sentences import _
 
 GROUP = "switchyard.providers"
 FIRST = ("sestek", "deepopinion", "decthings", "aitems", "sony")
@@ -116,8 +117,10 @@ def _strangers(sections: Mapping[str, Mapping[str, Any]], installed: list[EntryP
 
 def _unknown(name: str, names: tuple[str, ...]) -> UsageError:
     near = difflib.get_close_matches(name.lower(), names, n=1)
-    sentence = f"`{name}` is no provider." if near else f"`{name}` is no provider; there are {_listed(names)}."
-    return UsageError(sentence, word=name, suggestion=near[0] if near else "")
+    if near:
+        return UsageError(_("`{word}` is no provider.", word=name), word=name, suggestion=near[0])
+    known = _listed(names)
+    return UsageError(_("`{word}` is no provider; there are {providers}.", word=name, providers=known), word=name)
 
 
 def _stray(place: int, name: str, names: tuple[str, ...]) -> str:

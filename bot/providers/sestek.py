@@ -34,6 +34,7 @@ from bot.providers.http import UPLOAD_TIMEOUT, Http, Reply, Tools, read_object
 from bot.providers.section import Address, Secret, Section, given, read_section, setting
 from bot.providers.sestek_rows import count_rows, listed
 from bot.providers.tokens import Token, Tokens, lasting, read_token
+from bot.sentences import _, joined
 
 NAME = "sestek"
 TITLE = "Sestek Knovvu ML"
@@ -96,71 +97,89 @@ def build(section: Mapping[str, Any], tools: Tools) -> Provider:
 def refuse_model_id(text: str) -> str | None:
     """A sentence on the first rule of model ids that is broken (ml-text-classification-send-training-request)."""
     for fault in (_turkish_fault, _capitals_fault, _characters_fault, _hyphens_fault, _length_fault):
-        if said := fault(unicodedata.normalize("NFC", text)):
-            return f"`{text}` {said}.{_better(text)}"
+        if said := fault(text, unicodedata.normalize("NFC", text)):
+            return joined(" ", [said, *_better(text)])
     return None
 
 
-def _turkish_fault(text: str) -> str | None:
+# Each is given the text as it was written, to name it, and as it is judged.
+
+
+def _turkish_fault(name: str, text: str) -> str | None:
     letters = listed(dict.fromkeys(letter for letter in text if letter in TURKISH_LETTERS))
-    return f"has Turkish letters ({letters}), which Sestek's model ids must not have" if letters else None
+    said = _(
+        "`{name}` has Turkish letters ({letters}), which Sestek's model ids must not have.", name=name, letters=letters
+    )
+    return said if letters else None
 
 
-def _capitals_fault(text: str) -> str | None:
-    return "has capital letters; Sestek's model ids are written small" if re.search("[A-Z]", text) else None
+def _capitals_fault(name: str, text: str) -> str | None:
+    said = _("`{name}` has capital letters; Sestek's model ids are written small.", name=name)
+    return said if re.search("[A-Z]", text) else None
 
 
-def _characters_fault(text: str) -> str | None:
+def _characters_fault(name: str, text: str) -> str | None:
     if not text:
-        return "is empty; Sestek needs a model id"
+        return _("`{name}` is empty; Sestek needs a model id.", name=name)
     others = listed(dict.fromkeys(re.findall("[^a-z0-9-]", text)))
-    return f"has {others} in it; Sestek's model ids are made of a-z, 0-9 and hyphens" if others else None
+    said = _(
+        "`{name}` has {others} in it; Sestek's model ids are made of a-z, 0-9 and hyphens.", name=name, others=others
+    )
+    return said if others else None
 
 
-def _hyphens_fault(text: str) -> str | None:
-    ends = [where for where, end in (("begins", text[0]), ("ends", text[-1])) if end == "-"]
-    return f"{' and '.join(ends)} with a hyphen, which Sestek's model ids must not" if ends else None
+def _hyphens_fault(name: str, text: str) -> str | None:
+    begins, ends = text.startswith("-"), text.endswith("-")
+    if begins and ends:
+        return _("`{name}` begins and ends with a hyphen, which Sestek's model ids must not.", name=name)
+    if begins:
+        return _("`{name}` begins with a hyphen, which Sestek's model ids must not.", name=name)
+    return _("`{name}` ends with a hyphen, which Sestek's model ids must not.", name=name) if ends else None
 
 
-def _length_fault(text: str) -> str | None:
-    if len(text) <= MOST_IN_MODEL_ID:
-        return None
-    return f"has {len(text)} characters; Sestek's model ids have {MOST_IN_MODEL_ID} at most"
+def _length_fault(name: str, text: str) -> str | None:
+    said = _(
+        "`{name}` has {length} characters; Sestek's model ids have {most} at most.",
+        name=name,
+        length=len(text),
+        most=MOST_IN_MODEL_ID,
+    )
+    return said if len(text) > MOST_IN_MODEL_ID else None
 
 
-def _better(text: str) -> str:
+def _better(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", text.replace("ı", "i")).encode("ascii", "ignore").decode().lower()
     better = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:MOST_IN_MODEL_ID].strip("-")
-    return f" Try `{better}`." if better else ""
+    return [_("Try `{name}`.", name=better)] if better else []
 
 
 def _refuse_blank(text: str) -> str | None:
-    return None if text.strip() else "A product's name cannot be empty."
+    return None if text.strip() else _("A product's name cannot be empty.")
 
 
 MODEL_ID = Argument(
     name="model",
     label="MODEL-ID",
-    what="the model: a-z, 0-9 and hyphens; a new one gets an inference endpoint of its own",
+    what=_("the model: a-z, 0-9 and hyphens; a new one gets an inference endpoint of its own"),
     refuse=refuse_model_id,
 )
 ARGUMENTS = Arguments(
     positionals=(
         MODEL_ID,
-        Argument(name="language", label="LANGUAGE", what="the language of the texts", choices=LANGUAGES),
+        Argument(name="language", label="LANGUAGE", what=_("the language of the texts"), choices=LANGUAGES),
     ),
     options=(
         Argument(
             name="product",
             label="product=NAME",
-            what="the product name, where the configured one does not fit",
+            what=_("the product name, where the configured one does not fit"),
             required=False,
             refuse=_refuse_blank,
         ),
         Argument(
             name="data",
             label="data=SOURCE",
-            what=(
+            what=_(
                 "JSON lines with Label and Text: a file in Slack, by its link, or a name in the data folder; without "
                 "it the one named after the model"
             ),
@@ -197,7 +216,7 @@ def to_status(reply: Mapping[str, Json]) -> RemoteStatus:
     """Read a progress reply. UnreadableError where its words are none."""
     word, serving = reply.get("trainingStatus"), reply.get("inferenceStatus") or ""
     if not isinstance(word, str) or not isinstance(serving, str):
-        raise UnreadableError(f"{TITLE} answered without a trainingStatus in words.")
+        raise UnreadableError(_("{title} answered without a trainingStatus in words.", title=TITLE))
     phase = WORDS.get(word.strip().casefold())
     is_trained = phase is Phase.TRAINED
     return RemoteStatus(
@@ -217,7 +236,9 @@ def _is_running(serving: str) -> bool:
 def _publishing(serving: str) -> str:
     if _is_running(serving):
         return ""
-    return "publishing" if serving.strip().casefold() in NOT_YET_SERVING else f"publishing: {serving}"
+    if serving.strip().casefold() in NOT_YET_SERVING:
+        return _("publishing")
+    return _("publishing: {word}", word=serving)
 
 
 def _percent(value: Json) -> float | None:
@@ -261,10 +282,12 @@ def judge_token_reply(reply: Reply) -> ProviderError | None:
         return None
     code = _oauth_code(reply)
     if reply.status == 401 or code in ("invalid_client", "unauthorized_client"):
-        settings = f"{setting(NAME, 'client_id')} with {setting(NAME, 'client_secret')}"
-        return CredentialsError(f"{TITLE} does not accept {settings}.", status=reply.status, code=code)
+        client, secret = setting(NAME, "client_id"), setting(NAME, "client_secret")
+        sentence = _("{title} does not accept {client} with {secret}.", title=TITLE, client=client, secret=secret)
+        return CredentialsError(sentence, status=reply.status, code=code)
     if code and reply.status < 500:
-        return RejectedError(f"{TITLE} gives us no token ({code}).", status=reply.status, code=code)
+        sentence = _("{title} gives us no token ({code}).", title=TITLE, code=code)
+        return RejectedError(sentence, status=reply.status, code=code)
     return None
 
 
@@ -318,7 +341,13 @@ class Sestek(Defaults):
     def check(self, request: TrainRequest) -> None:
         if not to_body(request, self._config.product)["productName"]:
             key = setting(NAME, "product")
-            raise UsageError(f"{TITLE} needs a product: add `product=NAME`, or its operator sets {key}.")
+            raise UsageError(
+                _(
+                    "{title} needs a product: add `product=NAME`, or its operator sets {setting}.",
+                    title=TITLE,
+                    setting=key,
+                )
+            )
 
     def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload:
         source = files["data"]
@@ -335,7 +364,7 @@ class Sestek(Defaults):
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         body = to_body(request, self._config.product)
-        summary = (("Language", body["languageCode"]), ("Product", body["productName"]))
+        summary = ((_("Language"), body["languageCode"]), (_("Product"), body["productName"]))
         return Plan(provider=self.name, model=request.model, body=body, summary=summary, payload=payload)
 
     async def reserve(self, plan: Plan, job_id: str) -> Mapping[str, Json]:
@@ -346,12 +375,17 @@ class Sestek(Defaults):
         try:
             reply = await self._send(plan, file)
         except TrainingBusyError as busy:
-            sentence = f"{TITLE} still trains `{plan.model}`. Try again when that has ended, or take another model id."
+            sentence = _(
+                "{title} still trains `{model}`. Try again when that has ended, or take another model id.",
+                title=TITLE,
+                model=plan.model,
+            )
             raise RejectedError(sentence, status=busy.status, code=busy.code) from None
         experiment = read_object(reply, TITLE)
         # Of the reply only its name is documented here, its fields on external-training-for-generative-qa.
         if not {"status", "statusMessage"} & experiment.keys():
-            raise UnreadableError(f"{TITLE} answered the start with something that is not an experiment.")
+            sentence = _("{title} answered the start with something that is not an experiment.", title=TITLE)
+            raise UnreadableError(sentence)
         return plan.model
 
     async def _send(self, plan: Plan, file: Path | None) -> Reply:
@@ -375,7 +409,9 @@ class Sestek(Defaults):
             return Found()
         if seen.phase in (Phase.QUEUED, Phase.RUNNING):
             return Found(remote_id=plan.model, word=seen.word)
-        return Found(word=f"{seen.word} (may belong to the former training)" if seen.is_known else seen.word)
+        if not seen.is_known:
+            return Found(word=seen.word)
+        return Found(word=_("{word} (may belong to the former training)", word=seen.word))
 
     async def status(self, watched: Watched) -> RemoteStatus:
         return await self._look(watched.remote_id or watched.model)
@@ -396,16 +432,18 @@ class Sestek(Defaults):
     def _judge(self, reply: Reply) -> ProviderError | None:
         error = _error_object(reply)
         if _is_in_progress(reply, error):
-            return TrainingBusyError(f"{TITLE} still trains this model.", status=reply.status, code="still in progress")
+            sentence = _("{title} still trains this model.", title=TITLE)
+            return TrainingBusyError(sentence, status=reply.status, code="still in progress")
         if reply.status == 401:
             key = setting(NAME, "client_id")
-            return CredentialsError(f"{TITLE} does not accept the token that it gave to {key}.", status=401)
+            sentence = _("{title} does not accept the token that it gave to {setting}.", title=TITLE, setting=key)
+            return CredentialsError(sentence, status=401)
         if error is None or reply.status == 429 or not 400 <= reply.status < 500:
             return None
         # Inferred: no page says what a model id without a training is answered with; ABP's 404 is taken for it.
         kind = NotFoundError if reply.status == 404 else RejectedError
         said = self._http.clean(_words_of(error)) or f"HTTP {reply.status}"
-        return kind(f"{TITLE} refused: {said}", status=reply.status)
+        return kind(_("{title} refused: {words}", title=TITLE, words=said), status=reply.status)
 
 
 def _headers(token: str) -> dict[str, str]:
@@ -423,7 +461,7 @@ def _open(file: Path | None) -> BinaryIO:
             return file.open("rb")
     except OSError:
         pass
-    raise ProviderError("The checked copy of the data file is gone; nothing was sent.", effect=Effect.REFUSED)
+    raise ProviderError(_("The checked copy of the data file is gone; nothing was sent."), effect=Effect.REFUSED)
 
 
 def _form(plan: Plan, data: BinaryIO) -> aiohttp.FormData:

@@ -8,15 +8,18 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from bot.domain.balances import Balance, weigh
 from bot.domain.requests import Json
+from bot.domain.text import some_of
 from bot.errors import DataError
 from bot.providers.findings import Fault, Faults, Repeats, say_repeated
+from bot.sentences import _, joined
 
 MOST_IN_LINE = 1 << 20
 MOST_LABELS = 100_000
@@ -28,7 +31,7 @@ LAST = frozenset({"long", "labels"})
 """Faults after which reading on means nothing."""
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-KINDS: Mapping[type, str] = {str: "a text", list: "a list", dict: "an object"}
+KINDS: Mapping[type, str] = {str: _("a text"), list: _("a list"), dict: _("an object")}
 
 
 def _refuse_constant(name: str) -> None:
@@ -62,7 +65,7 @@ class Tally:
 
     def facts(self) -> dict[str, str]:
         """Further lines for the card."""
-        return {"Encoding": "ASCII" if self.is_ascii else "UTF-8"}
+        return {_("Encoding"): "ASCII" if self.is_ascii else "UTF-8"}
 
     def balances(self) -> tuple[Balance, ...]:
         """That of the labels."""
@@ -74,27 +77,34 @@ class Tally:
 
     def _label_warnings(self) -> list[str]:
         if len(self.labels) == 1:
-            return [f"All rows have the label {listed(self.labels)}: there is nothing to tell apart."]
+            only = listed(self.labels)
+            return [_("All rows have the label {label}: there is nothing to tell apart.", label=only)]
+        return [*self._rare_labels(), *self._similar_labels()]
+
+    def _rare_labels(self) -> list[str]:
         few = sorted((rows, label) for label, rows in self.labels.items() if rows < ENOUGH)
-        folded = Counter(map(_folded, self.labels))
-        alike = [label for label in self.labels if folded[_folded(label)] > 1]
-        said = [f"{shown(label)} {rows} (line {self._begins[label]:,})" for rows, label in few]
-        similar = [f"{shown(label)} (line {self._begins[label]:,})" for label in sorted(alike, key=_folded)]
-        return [
-            *([f"Labels with fewer than {ENOUGH} examples: {_some(said, len(said))}."] if said else []),
-            *(
-                [f"Labels that differ only in capitals, spaces or composed letters: {_some(similar, len(similar))}."]
-                if similar
-                else []
-            ),
+        rare = [
+            _("{label} {rows} (line {line:,})", label=shown(label), rows=rows, line=self._begins[label])
+            for rows, label in few
         ]
+        told = some_of(rare, MOST_LISTED)
+        return [_("Labels with fewer than {enough} examples: {labels}.", enough=ENOUGH, labels=told)] if rare else []
+
+    def _similar_labels(self) -> list[str]:
+        folded = Counter(map(_folded, self.labels))
+        alike = sorted((label for label in self.labels if folded[_folded(label)] > 1), key=_folded)
+        similar = [_("{label} (line {line:,})", label=shown(label), line=self._begins[label]) for label in alike]
+        told = some_of(similar, MOST_LISTED)
+        said = _("Labels that differ only in capitals, spaces or composed letters: {labels}.", labels=told)
+        return [said] if similar else []
 
     def _text_warnings(self) -> list[str]:
-        return say_repeated(self._repeats.find(), "Rows whose text stands under another label too")
+        return say_repeated(self._repeats.find())
 
     def _other_keys(self) -> list[str]:
-        others = f"Sent along, though only Label and Text are documented: {listed(self.others)}."
-        return [others] if self.others else []
+        others = listed(self.others)
+        said = _("Sent along, though only Label and Text are documented: {keys}.", keys=others)
+        return [said] if others else []
 
 
 def _folded(label: str) -> str:
@@ -120,7 +130,7 @@ def count_rows(path: Path) -> Tally:
                     break
     faults.refuse_any()
     if not tally.rows:
-        raise DataError("The file is empty: it needs one object with Label and Text on each line.")
+        raise DataError(_("The file is empty: it needs one object with Label and Text on each line."))
     return tally
 
 
@@ -130,29 +140,39 @@ def _count(tally: Tally, line: bytes, number: int) -> None:
     tally.add(_value(row, "Label", number), _value(row, "Text", number), row, number)
     if len(tally.labels) > MOST_LABELS:
         # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.
-        said = f"Up to line {number} there are more than {MOST_LABELS:,} labels"
-        raise Fault("labels", f"{said}. Are `Label` and `Text` mixed up?")
+        said = _(
+            "Up to line {line} there are more than {most:,} labels. Are `Label` and `Text` mixed up?",
+            line=number,
+            most=MOST_LABELS,
+        )
+        raise Fault("labels", said)
 
 
 def _refuse_other_files(file: BinaryIO) -> None:
     beginning = file.read(256)
     file.seek(0)
     if beginning.startswith(b"\xef\xbb\xbf"):
-        raise DataError("Line 1 begins with a byte order mark. Save the file as UTF-8 without one.", line=1)
+        raise DataError(_("Line 1 begins with a byte order mark. Save the file as UTF-8 without one."), line=1)
     if beginning.lstrip().startswith(b"["):
-        raise DataError(
+        said = _(
             "The file is one JSON list. Sestek takes one object a line, without brackets and commas: "
-            "`jq -c '.[]' FILE` writes it that way.",
-            line=1,
+            "`jq -c '.[]' FILE` writes it that way."
         )
+        raise DataError(said, line=1)
 
 
 def _parse_row(line: bytes, number: int) -> Mapping[str, Json]:
     if len(line) > MOST_IN_LINE:
-        raise Fault("long", f"Line {number} is longer than {MOST_IN_LINE:,} bytes. Is each row on a line of its own?")
+        said = _(
+            "Line {line} is longer than {most:,} bytes. Is each row on a line of its own?",
+            line=number,
+            most=MOST_IN_LINE,
+        )
+        raise Fault("long", said)
     row = _parse(line, number)
     if not isinstance(row, dict):
-        raise Fault("object", f"Line {number} is {_kind(row)}, not an object with Label and Text.")
+        said = _("Line {line} is {what}, not an object with Label and Text.", line=number, what=_kind(row))
+        raise Fault("object", said)
     return row
 
 
@@ -160,42 +180,46 @@ def _parse(line: bytes, number: int) -> Json:
     try:
         return DECODER.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise Fault("utf-8", f"Line {number} is not UTF-8. Save the file as UTF-8.") from None
+        raise Fault("utf-8", _("Line {line} is not UTF-8. Save the file as UTF-8.", line=number)) from None
     except (ValueError, RecursionError):
-        raise Fault("json", f"Line {number} is not JSON.{_hint(line)}") from None
+        raise Fault("json", joined(" ", [_("Line {line} is not JSON.", line=number), *_hint(line)])) from None
 
 
-def _hint(line: bytes) -> str:
+def _hint(line: bytes) -> list[str]:
     if line.rstrip().endswith(b","):
-        return " It ends in a comma; the lines stand on their own, without one."
-    if line.strip() == b"{":
-        return " The object must stand on one line."
-    return ""
+        return [_("It ends in a comma; the lines stand on their own, without one.")]
+    return [_("The object must stand on one line.")] if line.strip() == b"{" else []
 
 
 def _value(row: Mapping[str, Json], key: str, number: int) -> str:
     """The text under a key of a row. Raises Fault where it is missing, empty or no text."""
     if key not in row:
-        raise Fault(f"{key} missing", f"Line {number} has no `{key}`.{_near(row, key)}")
+        said = joined(" ", [_("Line {line} has no `{key}`.", line=number, key=key), *_near(row, key)])
+        raise Fault(f"{key} missing", said)
     value = row[key]
     if not isinstance(value, str):
-        raise Fault(f"{key} no text", f"`{key}` on line {number} is {_kind(value)}, not a text in quotes.")
+        what = _kind(value)
+        said = _("`{key}` on line {line} is {what}, not a text in quotes.", key=key, line=number, what=what)
+        raise Fault(f"{key} no text", said)
     if not value.strip():
-        raise Fault(f"{key} empty", f"`{key}` on line {number} is empty.")
+        raise Fault(f"{key} empty", _("`{key}` on line {line} is empty.", key=key, line=number))
     if LONE_SURROGATE.search(value):
-        raise Fault(f"{key} half", f"`{key}` on line {number} holds half a character (a lone surrogate).")
+        half = _("`{key}` on line {line} holds half a character (a lone surrogate).", key=key, line=number)
+        raise Fault(f"{key} half", half)
     return value
 
 
-def _near(row: Mapping[str, Json], key: str) -> str:
+def _near(row: Mapping[str, Json], key: str) -> list[str]:
     near = next((other for other in row if other.strip().casefold() == key.casefold()), None)
-    return f" It has {shown(near)}: the key is written exactly `{key}`." if near is not None else ""
+    if near is None:
+        return []
+    return [_("It has {other}: the key is written exactly `{key}`.", other=shown(near), key=key)]
 
 
 def _kind(value: Json) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return KINDS.get(type(value), "a number")
+    return KINDS.get(type(value), _("a number"))
 
 
 def shown(word: str) -> str:
@@ -205,9 +229,4 @@ def shown(word: str) -> str:
 
 def listed(words: Collection[str]) -> str:
     """The first of the words, and how many more there are."""
-    return _some([shown(word) for word in list(words)[:MOST_LISTED]], len(words))
-
-
-def _some(said: Sequence[str], count: int) -> str:
-    more = count - MOST_LISTED
-    return ", ".join(said[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    return some_of([shown(word) for word in islice(words, MOST_LISTED)], MOST_LISTED, of=len(words))

@@ -38,7 +38,7 @@ from bot.errors import (
 from bot.ports import Found, Gate, Powers, Provider, Reference, Serving, Watched
 from bot.providers import sony_data
 from bot.providers.defaults import Defaults
-from bot.providers.http import Http, Reply, Tools, is_private_host, read_object
+from bot.providers.http import NOT_KNOWN, Http, Reply, Tools, is_private_host, read_object, unreachable
 from bot.providers.section import Address, Secret, Section, read_section, setting
 from bot.providers.sony_replies import (
     KEYS_LAST,
@@ -50,6 +50,7 @@ from bot.providers.sony_replies import (
     read_published,
     to_status,
 )
+from bot.sentences import _, joined
 
 NAME = "sony"
 DOCUMENTED_BASE = "https://developer-api.easy-predictive-analytics.sony.com/v1/external"
@@ -57,7 +58,7 @@ DOCUMENTED_BASE = "https://developer-api.easy-predictive-analytics.sony.com/v1/e
 SETTLE_AFTER = 1800.0
 """How long a constant unknown word is looked at before a person is asked: half an hour."""
 MOST_UPLOADS = 32
-UNKNOWN_JOB = "not known to Sony"
+UNKNOWN_JOB = _("not known to Sony")
 
 
 # -- configuration ----------------------------------------------------------------------------------------------------
@@ -141,16 +142,15 @@ def fold(name: str) -> str:
 
 def _refuse_job_id(text: str) -> str | None:
     # The ids are shown as texts of hyphens and letters; only what would change the address is refused.
-    return (
-        None if re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", text) and text.strip(".") else f"`{text}` is no retrain job id."
-    )
+    is_one = re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", text) and text.strip(".")
+    return None if is_one else _("`{text}` is no retrain job id.", text=text)
 
 
 OPTIONS = (
     Argument(
         name="data",
         label="data=SOURCE",
-        what=(
+        what=_(
             "CSV, TSV, or a ZIP of training and evaluation data: a file in Slack, by its link, or a name in the data "
             "folder; without it the one named after the model"
         ),
@@ -160,20 +160,20 @@ OPTIONS = (
     Argument(
         name="eval",
         label="eval=SOURCE",
-        what="CSV or TSV to evaluate the result with: a file in Slack, by its link, or a name in the data folder",
+        what=_("CSV or TSV to evaluate the result with: a file in Slack, by its link, or a name in the data folder"),
         kind=Kind.SOURCE,
         required=False,
     ),
     EVERY,
 )
-JOB_ID = Argument(name="job", label="RETRAIN-JOB-ID", what="the id of the retrain job", refuse=_refuse_job_id)
+JOB_ID = Argument(name="job", label="RETRAIN-JOB-ID", what=_("the id of the retrain job"), refuse=_refuse_job_id)
 
 
 def arguments_for(models: tuple[str, ...]) -> Arguments:
     """What can be said: the models are those of the configuration, each with a key of its own."""
     first = models[0]
     model = Argument(
-        name="model", label="MODEL", what="a model of the configuration, each with its own key", choices=models
+        name="model", label="MODEL", what=_("a model of the configuration, each with its own key"), choices=models
     )
     return Arguments(
         positionals=(model,),
@@ -185,7 +185,7 @@ def arguments_for(models: tuple[str, ...]) -> Arguments:
     )
 
 
-ONE_WAY = (("Goes live", "only after an approval, by a switch that cannot be taken back"),)
+ONE_WAY = ((_("Goes live"), _("only after an approval, by a switch that cannot be taken back")),)
 """The one line that an approver must not miss; what is sent is the file."""
 
 
@@ -221,14 +221,13 @@ class Sony(Defaults):
         if fold(request.model) not in self._names:
             raise self._unknown_model(request.model)
         if "eval" in request.data and request.data.get("data", "").lower().endswith(".zip"):
-            raise UsageError(
-                "A ZIP brings its own evaluation data: leave `eval=` away, or give `data=` a CSV.", word="eval="
-            )
+            sentence = _("A ZIP brings its own evaluation data: leave `eval=` away, or give `data=` a CSV.")
+            raise UsageError(sentence, word="eval=")
 
     def _unknown_model(self, name: str) -> UsageError:
         near = difflib.get_close_matches(fold(name), self._names, n=1)
         known = ", ".join(f"`{one}`" for one in self._names.values())
-        sentence = f"`{name}` is no model of this configuration; there are {known}."
+        sentence = _("`{name}` is no model of this configuration; there are {models}.", name=name, models=known)
         return UsageError(sentence, word=name, suggestion=self._names[near[0]] if near else "")
 
     def prepare(self, request: TrainRequest, files: Mapping[str, SourceFile], spool: Path) -> Payload:
@@ -236,7 +235,7 @@ class Sony(Defaults):
 
     def plan(self, request: TrainRequest, payload: Payload | None) -> Plan:
         if payload is None:
-            raise UsageError(f"{TITLE} needs data: add `data=SOURCE`.", word="data=")
+            raise UsageError(_("{title} needs data: add `data=SOURCE`.", title=TITLE), word="data=")
         model = self._names.get(fold(request.model), request.model)
         body = {"model": model, "filename": payload.name}
         return Plan(provider=NAME, model=model, body=body, summary=ONE_WAY, payload=payload)
@@ -249,7 +248,7 @@ class Sony(Defaults):
         reply = read_object(await self._call("GET", path, plan.model), TITLE)
         retrain_job = reply.get("retrain_job_id")
         if not isinstance(retrain_job, str) or not retrain_job:
-            raise UnreadableError(f"{TITLE} answered without a retrain_job_id.")
+            raise UnreadableError(_("{title} answered without a retrain_job_id.", title=TITLE))
         self._uploads[retrain_job] = self._link(reply.get("upload_url"))
         while len(self._uploads) > MOST_UPLOADS:
             self._uploads.popitem(last=False)
@@ -259,23 +258,25 @@ class Sony(Defaults):
         retrain_job: str = claim["retrain_job_id"]
         address = self._uploads.pop(retrain_job, None)
         if address is None:
-            sentence = f"The address for the upload to {TITLE} is not held any more; a new one will be asked for."
+            sentence = _(
+                "The address for the upload to {title} is not held any more; a new one will be asked for.", title=TITLE
+            )
             raise UnreachableError(sentence, effect=Effect.NONE)
         if file is None:
-            raise ProviderError("The checked copy of the data file is gone.", effect=Effect.REFUSED)
+            raise ProviderError(_("The checked copy of the data file is gone."), effect=Effect.REFUSED)
         try:
             reply = await self._http.put_file(address, file, is_trusted=await self._is_trusted())
         except RejectedError as error:
             # Whatever the storage says, it is not about the key of the model.
-            where = f"The storage behind {TITLE} did not take the upload"
+            sentence = _(
+                "The storage behind {title} did not take the upload (HTTP {status}).", title=TITLE, status=error.status
+            )
             if error.status >= 500:  # it may have taken it all the same, whatever its words
-                raise BrokenError(f"{where} (HTTP {error.status}).") from None
-            raise RejectedError(
-                f"{where} (HTTP {error.status})." if error.status else str(error), status=error.status
-            ) from None
+                raise BrokenError(sentence) from None
+            raise RejectedError(sentence if error.status else str(error), status=error.status) from None
         if reply.body.lstrip().startswith(b"<"):
             # What a storage says to an upload that it took is not documented; a page is not from the storage.
-            raise UnreadableError(f"The storage behind {TITLE} answered the upload with a page.")
+            raise UnreadableError(_("The storage behind {title} answered the upload with a page.", title=TITLE))
         return retrain_job
 
     def known_id(self, plan: Plan, claim: Mapping[str, Json]) -> str | None:
@@ -320,7 +321,7 @@ class Sony(Defaults):
         metadata = reply.get("metadata")
         switched = metadata.get("retrain_job_id") if isinstance(metadata, dict) else None
         if switched is not None and switched != retrain_job:
-            raise UnreadableError(f"{TITLE} answered the switch with another retrain job.")
+            raise UnreadableError(_("{title} answered the switch with another retrain job.", title=TITLE))
 
     def can_see(self, watched: Watched) -> bool:
         model = self._config.models.get(self._names.get(fold(watched.model), ""))
@@ -356,13 +357,14 @@ class Sony(Defaults):
             # `once` for reading too: a repeated question for an upload address would leave a retrain job behind.
             return await self._http.call(method, url, once=True, headers=headers)
         except CredentialsError as error:
-            sentence = f"{error} {KEYS_LAST} Its operator sets {setting_name}."
+            sentence = joined(" ", [str(error), KEYS_LAST, _("Its operator sets {setting}.", setting=setting_name)])
             raise CredentialsError(sentence, status=error.status, code=error.code) from None
 
     def _model(self, name: str) -> tuple[str, Model]:
         known = self._names.get(fold(name))
         if known is None:
-            raise CredentialsError(f"`{name}` has no key here. Its operator sets {_key(name, 'api_key')}.")
+            key = _key(name, "api_key")
+            raise CredentialsError(_("`{name}` has no key here. Its operator sets {setting}.", name=name, setting=key))
         return known, self._config.models[known]
 
     def _judge(self, reply: Reply) -> ProviderError | None:
@@ -378,8 +380,7 @@ class Sony(Defaults):
             try:
                 self._is_private = await asyncio.to_thread(is_private_host, URL(self._config.base_url).host)
             except OSError:
-                sentence = f"{TITLE} cannot be reached (its name is not known)."
-                raise UnreachableError(sentence, effect=Effect.NONE) from None
+                raise unreachable(TITLE, NOT_KNOWN) from None
         return self._is_private
 
 
@@ -395,13 +396,13 @@ def _key(model: str, key: str) -> str:
 def _job_of(watched: Watched) -> str:
     retrain_job = watched.remote_id or watched.claim.get("retrain_job_id")
     if not retrain_job:
-        raise UnreadableError("It is not known which retrain job this is.")
+        raise UnreadableError(_("It is not known which retrain job this is."))
     return str(retrain_job)
 
 
 def _told(word: str, retrain_job: str) -> str:
     """A word as the person sees it who is asked; the id also keeps the words of two jobs apart."""
-    return f"{word} (retrain job {retrain_job})"
+    return _("{word} (retrain job {job})", word=word, job=retrain_job)
 
 
 def _has_changed(last: Found | None, word: str, retrain_job: str) -> bool:

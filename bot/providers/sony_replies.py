@@ -22,6 +22,7 @@ from bot.errors import (
     UnreadableError,
 )
 from bot.providers.http import Reply
+from bot.sentences import _, joined
 
 TITLE = "Sony Easy Predictive Analytics"
 
@@ -29,7 +30,7 @@ WORDS: Mapping[str, Phase] = {"job_finished": Phase.TRAINED}
 """re_train_status_check: the only word that is published."""
 FAILED = re.compile("fail|error|cancel|abort|delet|timeout", re.IGNORECASE)
 """Our reading of words that are not published."""
-READING = "our reading of the word: only job_finished is documented"
+READING = _("our reading of the word: only job_finished is documented")
 
 Clean = Callable[[str], str]
 """Makes a text of the service fit to be shown: one line, no secrets, no queries of addresses."""
@@ -45,14 +46,14 @@ def to_status(reply: Mapping[str, Json], clean: Clean) -> RemoteStatus:
     """
     word = reply.get("status")
     if not isinstance(word, str) or not word.strip():
-        raise UnreadableError(f"{TITLE} answered without a status.")
+        raise UnreadableError(_("{title} answered without a status.", title=TITLE))
     phase = _phase(word)
     message = clean(_text(reply.get("message")))
     return RemoteStatus(
         phase=phase,
         word=clean(word),
         is_known=phase is not Phase.RUNNING,
-        detail="; ".join(part for part in (READING if phase is Phase.FAILED else "", message) if part),
+        detail=joined("; ", [part for part in (READING if phase is Phase.FAILED else "", message) if part]),
         metrics=_evidence(reply) if phase is Phase.TRAINED else {},
         result=_result(reply) if phase is Phase.TRAINED else {},
     )
@@ -66,7 +67,7 @@ def _phase(word: str) -> Phase:
 def _evidence(reply: Mapping[str, Json]) -> dict[str, Json]:
     """What an approver sees of the result."""
     left = _result(reply)
-    return {"New model id": left["model_id"]} if "model_id" in left else {}
+    return {_("New model id"): left["model_id"]} if "model_id" in left else {}
 
 
 def _result(reply: Mapping[str, Json]) -> dict[str, Json]:
@@ -85,15 +86,15 @@ def _text(value: Json) -> str:
 BAD_KEY = ("invalid_api_key", "inactive_credential", "not_found_credential")
 NO_JOB = ("not found retrain job", "this job may be deleted")
 REFUSALS: Mapping[str, str] = {
-    "retrain job is not finished": "the retraining is not finished",
-    "not found classifier": "the model has no prediction API any more, so there is nothing to switch",
-    "this user may be deleted": "the user whose key this is may be deleted",
-    "this model may be deleted": "the model may be deleted",
-    "model id is required": "it lacks a model id",
+    "retrain job is not finished": _("the retraining is not finished"),
+    "not found classifier": _("the model has no prediction API any more, so there is nothing to switch"),
+    "this user may be deleted": _("the user whose key this is may be deleted"),
+    "this model may be deleted": _("the model may be deleted"),
+    "model id is required": _("it lacks a model id"),
 }
 """The messages of the three pages. All of them come under one code, so only the message tells them apart."""
 
-KEYS_LAST = "A key lasts 30 days; after that a new one is fetched in the console, on the model's API tab."
+KEYS_LAST = _("A key lasts 30 days; after that a new one is fetched in the console, on the model's API tab.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,25 +166,37 @@ def judge(reply: Reply, clean: Clean) -> ProviderError | None:
 
 def _known(fault: Fault, status: int) -> ProviderError | None:
     if fault.said in BAD_KEY:
-        return CredentialsError(f"{TITLE} does not accept the key ({fault.said}).", status=status, code=fault.said)
+        return CredentialsError(_say_not_accepted(fault.said), status=status, code=fault.said)
     if fault.said in NO_JOB:
-        return NotFoundError(f"{TITLE} does not know this retrain job ({fault.said}).", status=status, code=fault.said)
+        sentence = _("{title} does not know this retrain job ({words}).", title=TITLE, words=fault.said)
+        return NotFoundError(sentence, status=status, code=fault.said)
     if fault.said in REFUSALS:
-        return RejectedError(f"{TITLE} refused: {REFUSALS[fault.said]}.", status=status, code=fault.said)
+        sentence = _("{title} refused: {reason}.", title=TITLE, reason=REFUSALS[fault.said])
+        return RejectedError(sentence, status=status, code=fault.said)
     return None
 
 
+def _say_not_accepted(words: str) -> str:
+    return _("{title} does not accept the key ({words}).", title=TITLE, words=words)
+
+
 def _unknown(fault: Fault, status: int, clean: Clean) -> ProviderError:
-    said = clean(" ".join(part for part in (fault.code, fault.message) if part)) or "no reason given"
+    said = clean(" ".join(part for part in (fault.code, fault.message) if part)) or _("no reason given")
     if status == 401:
-        return CredentialsError(f"{TITLE} does not accept the key ({said}).", status=status, code=fault.code)
+        return CredentialsError(_say_not_accepted(said), status=status, code=fault.code)
     if status >= 500 or (fault.is_one and fault.code.startswith("5")):
-        return BrokenError(f"{TITLE} answers with an error of its own (HTTP {status}, {said}).")
+        sentence = _(
+            "{title} answers with an error of its own (HTTP {status}, {words}).", title=TITLE, status=status, words=said
+        )
+        return BrokenError(sentence)
     if status == 404:
         # "Not found" of a job is documented as a bad request, so this speaks of the address.
-        sentence = f"{TITLE} is not at this address ({said}). Check SWITCHYARD_SONY__BASE_URL."
+        sentence = _(
+            "{title} is not at this address ({words}). Check SWITCHYARD_SONY__BASE_URL.", title=TITLE, words=said
+        )
         return RejectedError(sentence, status=404, code=fault.code)
-    return RejectedError(f"{TITLE} refused with HTTP {status} ({said}).", status=status, code=fault.code)
+    sentence = _("{title} refused with HTTP {status} ({words}).", title=TITLE, status=status, words=said)
+    return RejectedError(sentence, status=status, code=fault.code)
 
 
 # -- links ------------------------------------------------------------------------------------------------------------
@@ -202,13 +215,19 @@ def read_link(text: Json, *, may_be_plain: bool, hosts: tuple[str, ...]) -> URL:
     except ValueError:
         host, scheme, user = None, "", None
     if not host or scheme not in ("http", "https"):
-        raise UnreadableError(f"{TITLE} answered without a link that can be used.")
+        raise UnreadableError(_("{title} answered without a link that can be used.", title=TITLE))
     if user:
-        raise RejectedError(f"{TITLE} named a link with a password in it, which is not followed.")
+        raise RejectedError(_("{title} named a link with a password in it, which is not followed.", title=TITLE))
     if scheme == "http" and not may_be_plain:
-        raise RejectedError(f"{TITLE} named a link to {host} without encryption, which is not followed.")
+        sentence = _(
+            "{title} named a link to {host} without encryption, which is not followed.", title=TITLE, host=host
+        )
+        raise RejectedError(sentence)
     if hosts and not any(host == one or host.endswith(f".{one}") for one in hosts):
-        raise RejectedError(f"{TITLE} named a link to {host}, which SWITCHYARD_SONY__LINK_HOSTS does not hold.")
+        sentence = _(
+            "{title} named a link to {host}, which SWITCHYARD_SONY__LINK_HOSTS does not hold.", title=TITLE, host=host
+        )
+        raise RejectedError(sentence)
     return URL(_text(text), encoded=True)
 
 
@@ -222,7 +241,7 @@ def read_published(reply: Mapping[str, Json], classifier_id: str) -> Mapping[str
     """
     rows = reply.get("classifiers")
     if not isinstance(rows, list):
-        raise UnreadableError(f"{TITLE} answered without a list of published models.")
+        raise UnreadableError(_("{title} answered without a list of published models.", title=TITLE))
     ours = [row for row in rows if isinstance(row, dict) and row.get("classifier_id") == classifier_id]
     if not ours:
         return {}
@@ -232,7 +251,7 @@ def read_published(reply: Mapping[str, Json], classifier_id: str) -> Mapping[str
 
 def compare_published(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[tuple[str, str, str], ...]:
     """The version and the model id that are served now, beside those of before."""
-    labels = (("version", "version"), ("model_id", "model id"))
+    labels = (("version", _("version")), ("model_id", _("model id")))
     return tuple((label, str(now[key]), str(before.get(key, ""))) for key, label in labels if key in now)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from bot.domain.requests import Json
 from bot.errors import CredentialsError, Effect, ProviderError, UnreadableError
 from bot.providers.http import Reply
+from bot.sentences import _
 
 MARGIN = timedelta(seconds=60)
 MOST_REMEMBERED = 8
@@ -114,7 +115,7 @@ def read_token(answer: Mapping[str, Json], key: str, title: str) -> str:
     """The token in a service's answer. UnreadableError where there is none that a header can carry."""
     value = answer.get(key)
     if not isinstance(value, str) or not is_sendable(value):
-        raise UnreadableError(f"{title} answered without a token that can be used.")
+        raise UnreadableError(_("{title} answered without a token that can be used.", title=title))
     return value
 
 

@@ -466,8 +466,8 @@ def test_what_json_calls_a_secret_is_not_quoted(said: str, shown: str) -> None:
 
 async def test_quotes_are_short_and_never_markup(http: Http) -> None:
     """What a service says is quoted on one line; a web page or bytes are not quoted at all."""
-    assert http.quote(Reply(status=400, body=b" a\n b ", headers={})) == " (a b)"
-    assert len(http.quote(Reply(status=400, body=b"x" * 9000, headers={}))) < 310
+    assert http.quote(Reply(status=400, body=b" a\n b ", headers={})) == "a b"
+    assert len(http.quote(Reply(status=400, body=b"x" * 9000, headers={}))) <= 300
     for body in (b"<html>", b"\xff\xfe\x00", b"", b"  ", b"\x00", b"ab\x1b[31m", "\u202egnp".encode()):
         assert http.quote(Reply(status=400, body=body, headers={})) == ""
 
@@ -481,8 +481,8 @@ async def test_long_words_are_read_in_part(http: Http) -> None:
     """Megabytes that look like addresses take no time, and no secret is shown because only half of it was read."""
     assert http.clean("http://" * 1_000_000).startswith("http://http://")
     assert http.clean(f"https://a.example/?{'x' * 3970} {SECRET} {SECRET}") == "https://a.example/?…"
-    assert http.quote(Reply(status=400, body="모".encode() * 4000, headers={})).startswith(" (모모모")
-    assert http.quote(Reply(status=400, body=b"x" + "모델 ".encode() * 2000, headers={})).startswith(" (x모델 모델")
+    assert http.quote(Reply(status=400, body="모".encode() * 4000, headers={})).startswith("모모모")
+    assert http.quote(Reply(status=400, body=b"x" + "모델 ".encode() * 2000, headers={})).startswith("x모델 모델")
 
 
 # What goes over the wire
