@@ -9,6 +9,7 @@ from bot.domain.jobs import RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Serving, Watched
+from bot.sentences import _
 
 
 class Defaults(ABC):
@@ -52,7 +53,7 @@ class Defaults(ABC):
         return watched.job_id
 
     async def cancel(self, watched: Watched) -> None:
-        raise self._cannot("cancel a training")
+        raise RejectedError(_("{title} cannot cancel a training.", title=self.title))
 
     def can_see(self, watched: Watched) -> bool:
         return False
@@ -61,7 +62,7 @@ class Defaults(ABC):
         return {}
 
     async def promote(self, watched: Watched) -> None:
-        raise self._cannot("switch to a model")
+        raise RejectedError(_("{title} cannot switch to a model.", title=self.title))
 
     async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
         return Serving(is_new=False)

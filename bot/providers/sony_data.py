@@ -19,9 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, TypeAlias
 
 from bot.domain.requests import Payload, SourceFile
-from bot.domain.text import code, cut, in_one_line
+from bot.domain.text import code, cut, in_one_line, listed, some_of
 from bot.errors import DataError
 from bot.providers.sony_tables import CHUNK, DELIMITERS, LEAST_ROWS, Opens, Table, check_size, check_table
+from bot.sentences import _, joined, ngettext
 
 SUFFIXES = (".csv", ".tsv", ".zip")
 
@@ -59,7 +60,7 @@ def _payload(name: str, sha256: str, size: int, table: Table) -> Payload:
         size=size,
         rows=table.rows,
         columns=len(table.header),
-        facts={"Encoding": table.encoding, **table.facts},
+        facts={_("Encoding"): table.encoding, **table.facts},
         warnings=table.warnings,
         balances=table.balances,
     )
@@ -69,31 +70,35 @@ def _with_evaluation(packed: Payload, name: str, judged: Table, table: Table) ->
     """What is sent, with what is known of the data to evaluate with."""
     return replace(
         packed,
-        facts={**packed.facts, "Evaluation": f"{name}, {judged.rows:,} rows"},
+        facts={**packed.facts, _("Evaluation"): _say_tables(name, judged.rows)},
         warnings=(*packed.warnings, *_compare(name, judged, table)),
         balances=(*packed.balances, *judged.balances),
     )
 
 
+def _say_tables(names: str, rows: int) -> str:
+    return ngettext("{files}, {count:,} row", "{files}, {count:,} rows", rows, files=names)
+
+
 def _compare(name: str, judged: Table, table: Table) -> list[str]:
     """What is odd in the data to evaluate with; that its columns have to be those to train with is our reading."""
-    return [*(f"{code(name)}: {said}" for said in (*_other_columns(judged.header, table.header), *judged.warnings))]
+    warnings = (*_other_columns(judged.header, table.header), *judged.warnings)
+    return [joined(": ", [code(name), said]) for said in warnings]
 
 
 def _other_columns(judged: Sequence[str], trained: Sequence[str]) -> Iterator[str]:
     lacking = [column for column in trained if column not in judged]
     others = [column for column in judged if column not in trained]
     if lacking:
-        yield f"it lacks columns of the data to train with: {_names(lacking)}."
+        yield _("it lacks columns of the data to train with: {columns}.", columns=_names(lacking))
     if others:
-        yield f"it has columns that the data to train with has not: {_names(others)}."
+        yield _("it has columns that the data to train with has not: {columns}.", columns=_names(others))
     if not lacking and not others and tuple(judged) != tuple(trained):
-        yield "its columns stand in another order than in the data to train with."
+        yield _("its columns stand in another order than in the data to train with.")
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return ", ".join(code(cut(in_one_line(name), 40)) for name in names[:3]) + more
+    return some_of([code(cut(in_one_line(name), 40)) for name in names[:3]], 3, of=len(names))
 
 
 def _suffix(name: str) -> str:
@@ -102,7 +107,7 @@ def _suffix(name: str) -> str:
 
 def _check_file(file: SourceFile, *, least_rows: int, part: str = "data") -> Table:
     if _suffix(file.name) not in DELIMITERS:
-        raise DataError(f"{code(file.name)} is no table; evaluation data is a CSV or a TSV file.")
+        raise DataError(_("{file} is no table; evaluation data is a CSV or a TSV file.", file=code(file.name)))
     return _check(lambda: file.path.open("rb"), file.name, least_rows, part)
 
 
@@ -110,7 +115,7 @@ def _check(opens: Opens, name: str, least_rows: int, part: str) -> Table:
     try:
         return check_table(opens, DELIMITERS[_suffix(name)], least_rows=least_rows, part=part)
     except DataError as error:
-        raise DataError(f"{code(cut(name, 200))}: {error}", line=error.line) from None
+        raise DataError(joined(": ", [code(cut(name, 200)), str(error)]), line=error.line) from None
 
 
 # -- ZIPs -------------------------------------------------------------------------------------------------------------
@@ -119,9 +124,12 @@ def _check(opens: Opens, name: str, least_rows: int, part: str) -> Table:
 def _check_zip(data: SourceFile, evaluation: SourceFile | None) -> Payload:
     """A ZIP is looked at, not changed: it goes out as it is."""
     if evaluation is not None:
-        raise DataError(
-            f"{code(data.name)} brings its own evaluation data in `{EVALUATE}`; leave `eval=` away, or give a CSV."
+        sentence = _(
+            "{file} brings its own evaluation data in `{folder}`; leave `eval=` away, or give a CSV.",
+            file=code(data.name),
+            folder=EVALUATE,
         )
+        raise DataError(sentence)
     with data.path.open("rb") as file, _opened_zip(file) as archive:
         # Not is_dir(), which an entry without a name breaks.
         members = [member for member in archive.infolist() if not member.filename.endswith("/")]
@@ -149,21 +157,25 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
 
 def _zip_payload(data: SourceFile, members: list[zipfile.ZipInfo], trained: _Checked, judged: _Checked) -> Payload:
     """The ZIP as it is; what is told of the data is that of its first table, where there are several."""
-    (_, table), (other, judge) = trained[0], judged[0]
+    table, (other, judge) = trained[0][1], judged[0]
     whole = _with_evaluation(_payload(data.name, data.sha256, data.size, table), _base(other), judge, table)
-    evaluation = f"{_bases(judged)}, {_rows_of(judged):,} rows"
+    evaluation = _say_tables(_bases(judged), _rows_of(judged))
     further = [*_further(trained[1:], table), *_further(judged[1:], table)]
     return replace(
         whole,
         rows=_rows_of(trained),
-        facts={"Training": _bases(trained), **whole.facts, "Evaluation": evaluation},
+        facts={_("Training"): _bases(trained), **whole.facts, _("Evaluation"): evaluation},
         warnings=(*_several(trained, judged), *whole.warnings, *further, *_other_members(members, trained, judged)),
     )
 
 
 def _several(trained: _Checked, judged: _Checked) -> list[str]:
     counts = ((TRAIN, len(trained)), (EVALUATE, len(judged)))
-    return [f"{count} tables lie in {folder}, and Sony documents one." for folder, count in counts if count > 1]
+    return [
+        _("{count} tables lie in {folder}, and Sony documents one.", count=count, folder=folder)
+        for folder, count in counts
+        if count > 1
+    ]
 
 
 def _further(checked: _Checked, table: Table) -> list[str]:
@@ -172,7 +184,7 @@ def _further(checked: _Checked, table: Table) -> list[str]:
 
 
 def _rows_of(checked: _Checked) -> int:
-    return sum(table.rows for _, table in checked)
+    return sum(table.rows for _member, table in checked)
 
 
 def _base(member: zipfile.ZipInfo) -> str:
@@ -180,8 +192,7 @@ def _base(member: zipfile.ZipInfo) -> str:
 
 
 def _bases(checked: _Checked) -> str:
-    names = [_base(member) for member, _ in checked]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return some_of([_base(member) for member, _table in checked], 3)
 
 
 def _tables_in(members: list[zipfile.ZipInfo], folder: str) -> list[zipfile.ZipInfo]:
@@ -198,8 +209,12 @@ def _opened_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
         # It may quote the names of entries, of up to 65,535 characters each.
-        reason = f" ({cut(in_one_line(error.args[0]), 200)})" if error.args and isinstance(error.args[0], str) else ""
-        raise DataError(f"The ZIP cannot be read{reason}.") from None
+        reason = cut(in_one_line(error.args[0]), 200) if error.args and isinstance(error.args[0], str) else ""
+        raise DataError(_say_unreadable(reason)) from None
+
+
+def _say_unreadable(reason: str) -> str:
+    return _("The ZIP cannot be read ({reason}).", reason=reason) if reason else _("The ZIP cannot be read.")
 
 
 def _refuse_huge_directory(file: BinaryIO) -> None:
@@ -214,23 +229,27 @@ def _refuse_huge_directory(file: BinaryIO) -> None:
     file.seek(0)
     at = ending.rfind(b"PK\x05\x06")
     if at < 0 or len(ending) < at + 22:
-        raise DataError("The file is called a ZIP, but it is none, or only a piece of one.")
+        raise DataError(_("The file is called a ZIP, but it is none, or only a piece of one."))
     directory = int.from_bytes(ending[at + 12 : at + 16], "little")
     if directory > MOST_DIRECTORY or ending[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
-        raise DataError(f"The ZIP holds far more than a table or two; {MOST_MEMBERS} files are the most.")
+        sentence = _("The ZIP holds far more than a table or two; {most} files are the most.", most=MOST_MEMBERS)
+        raise DataError(sentence)
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS:
-        raise DataError(f"The ZIP holds {len(members):,} files; {MOST_MEMBERS} are the most.")
+        sentence = _("The ZIP holds {files:,} files; {most} are the most.", files=len(members), most=MOST_MEMBERS)
+        raise DataError(sentence)
     if any(member.flag_bits & 0x1 for member in members):
-        raise DataError("The ZIP is encrypted, which Sony does not take.")
+        raise DataError(_("The ZIP is encrypted, which Sony does not take."))
     if any(member.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED) for member in members):
-        raise DataError("The ZIP is not compressed with deflate, the method that Sony documents.")
+        raise DataError(_("The ZIP is not compressed with deflate, the method that Sony documents."))
     unpacked = sum(member.file_size for member in members)
     packed = max(1, sum(member.compress_size for member in members))
     if unpacked > MOST_UNPACKED or (unpacked > RATIO_COUNTS_FROM and unpacked / packed > MOST_RATIO):
-        raise DataError(f"The ZIP would unpack to {unpacked // 1024**2:,} MB, far more than its size lets expect.")
+        raise DataError(
+            _("The ZIP would unpack to {size:,} MB, far more than its size lets expect.", size=unpacked // 1024**2)
+        )
 
 
 def _check_folders(
@@ -238,19 +257,24 @@ def _check_folders(
 ) -> None:
     if trained and judged:
         return
-    lacking = " and ".join(folder for folder, found in ((TRAIN, trained), (EVALUATE, judged)) if not found)
+    lacking = listed(folder for folder, found in ((TRAIN, trained), (EVALUATE, judged)) if not found)
     is_nested = any(f"/{TRAIN}" in member.filename or f"/{EVALUATE}" in member.filename for member in members)
-    hint = " They lie in a folder of their own: pack them without it." if is_nested else ""
-    raise DataError(
-        f"The ZIP lacks {lacking}. Sony reads the data from {TRAIN} and the data to evaluate with from {EVALUATE}; "
-        f"data to train with alone is sent as a CSV.{hint}"
+    sentence = _(
+        "The ZIP lacks {folders}. Sony reads the data from {train} and the data to evaluate with from {evaluate}; "
+        "data to train with alone is sent as a CSV.",
+        folders=lacking,
+        train=TRAIN,
+        evaluate=EVALUATE,
     )
+    hint = _("They lie in a folder of their own: pack them without it.")
+    raise DataError(joined(" ", [sentence, hint] if is_nested else [sentence]))
 
 
 def _other_members(members: list[zipfile.ZipInfo], *checked: _Checked) -> tuple[str, ...]:
-    known = {member.filename for one in checked for member, _ in one}
+    known = {member.filename for one in checked for member, _table in one}
     others = [_base(member) for member in members if member.filename not in known]
-    return (f"Sent along, though Sony documents no place for it: {_names(others)}.",) if others else ()
+    said = _("Sent along, though Sony documents no place for it: {files}.", files=_names(others))
+    return (said,) if others else ()
 
 
 def _pack(files: Mapping[str, SourceFile], spool: Path) -> tuple[str, int]:

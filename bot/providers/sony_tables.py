@@ -11,12 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, NoReturn, TextIO
+from itertools import islice
+from typing import IO, TextIO
 
 from bot.domain.balances import Balance, as_code, weigh
-from bot.domain.text import code, cut, in_one_line
+from bot.domain.text import code, cut, in_one_line, some_of
 from bot.errors import DataError
 from bot.providers.findings import Fault, Faults, Lines, Repeats, say_repeated
+from bot.sentences import _, joined, ngettext
 
 DELIMITERS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 
@@ -35,9 +37,18 @@ BALANCED_FROM, MOST_BALANCED = 1000, 4
 """From so many rows on, only so many columns are counted, so that wide tables are read as fast as others."""
 ENOUGH = 5
 
+MOST_LISTED = 5
+
+OTHER_SIGNS: Mapping[str, str] = {
+    ";": _("Are they set apart by semicolons?"),
+    "\t": _("Are they set apart by tabs (then it is a .tsv)?"),
+    ",": _("Are they set apart by commas (then it is a .csv)?"),
+    "|": _("Are they set apart by bars?"),
+}
+
 CHUNK = 1024 * 1024
 PIECE = 256 * 1024
-ADVICE = "Save it as UTF-8 with BOM or as Shift_JIS."
+ADVICE = _("Save it as UTF-8 with BOM or as Shift_JIS.")
 
 Opens = Callable[[], IO[bytes]]
 """Opens the file from its beginning, as often as it is called."""
@@ -74,9 +85,18 @@ def check_table(opens: Opens, delimiter: str, *, least_rows: int = LEAST_ROWS, p
 def check_size(rows: int, least_rows: int = LEAST_ROWS) -> None:
     """Refuse what has too few or too many rows."""
     if rows < least_rows:
-        raise DataError(f"There are {rows:,} rows below the header; Sony needs {least_rows:,} or more.")
+        raise DataError(_say_too_few(rows, least_rows))
     if rows > MOST_ROWS:
-        raise DataError(f"There are {rows:,} rows; Sony takes {MOST_ROWS:,} at most.")
+        raise DataError(_("There are {rows:,} rows; Sony takes {most:,} at most.", rows=rows, most=MOST_ROWS))
+
+
+def _say_too_few(rows: int, least: int) -> str:
+    return ngettext(
+        "There is {count:,} row below the header; Sony needs {least:,} or more.",
+        "There are {count:,} rows below the header; Sony needs {least:,} or more.",
+        rows,
+        least=least,
+    )
 
 
 # -- counting ---------------------------------------------------------------------------------------------------------
@@ -109,7 +129,7 @@ class _Tally:
         """Count the rows of `batch`, which begin on `lines`: column by column, which is much faster."""
         self.rows += len(self.batch)
         if self.rows > MOST_ROWS:
-            said = f"There are more than {MOST_ROWS:,} rows, the most that Sony takes."
+            said = _("There are more than {most:,} rows, the most that Sony takes.", most=MOST_ROWS)
             raise DataError(said, line=self.lines[MOST_ROWS - self.rows - 1])
         if self.batch:
             self._count_rows()
@@ -134,7 +154,7 @@ class _Tally:
     def facts(self) -> dict[str, str]:
         """The lines for the card."""
         cells = self.rows * len(self.header)
-        return {"Empty cells": f"{100 * self.empty / cells:.2g} %"} if self.empty and cells else {}
+        return {_("Empty cells"): f"{100 * self.empty / cells:.2g} %"} if self.empty and cells else {}
 
     def balances(self, part: str) -> tuple[Balance, ...]:
         """Those of the last columns with few values."""
@@ -145,11 +165,16 @@ class _Tally:
         return [(column, counted) for column, counted in self.values.items() if 1 < len(counted) <= most][-MOST_SHOWN:]
 
     def warnings(self) -> list[str]:
-        hollow = [self._name(column) for column in self.hollow] if self.rows else []
+        hollow = [self._code(column) for column in self.hollow] if self.rows else []
+        columns = _("Columns without any value: {columns}.", columns=some_of(hollow, MOST_LISTED))
+        blanks = _("Blank lines: {count:,}, {lines}.", count=self.blanks.count, lines=str(self.blanks))
+        bare = _("Rows without any value: {rows:,}, on {lines}.", rows=self.bare.count, lines=str(self.bare))
         return [
-            *([f"Columns without any value: {_listed(hollow)}."] if hollow else []),
-            *([f"Blank lines: {self.blanks.count:,}, {self.blanks}."] if self.blanks.count else []),
-            *([f"Rows without any value: {self.bare.count:,}, on {self.bare}."] if self.bare.count else []),
+            *(
+                said
+                for said, found in ((columns, hollow), (blanks, self.blanks.count), (bare, self.bare.count))
+                if found
+            ),
             *say_repeated(self._repeats.find()),
             *(said for column, counted in self._shown() for said in self._rare(column, counted)),
         ]
@@ -157,9 +182,19 @@ class _Tally:
     def _rare(self, column: int, counted: Counter[str]) -> Iterator[str]:
         rare = sorted((rows, value) for value, rows in counted.items() if rows < ENOUGH and value.strip())
         if rare:
-            more = f" and {len(rare) - 5:,} more" if len(rare) > 5 else ""
-            told = ", ".join(f"{as_code(in_one_line(value))} {rows}" for rows, value in rare[:5])
-            yield f"Values of {code(self._name(column))} in fewer than {ENOUGH} rows: {told}{more}."
+            told = [joined(" ", [as_code(in_one_line(value)), str(rows)]) for rows, value in rare[:MOST_LISTED]]
+            values = some_of(told, MOST_LISTED, of=len(rare))
+            yield _(
+                "Values of {column} in fewer than {enough} rows: {values}.",
+                column=self._code(column),
+                enough=ENOUGH,
+                values=values,
+            )
+
+    def _code(self, column: int) -> str:
+        return (
+            code(self._name(column)) if in_one_line(self.header[column]) else _("`column {number}`", number=column + 1)
+        )
 
     def _name(self, column: int) -> str:
         return cut(in_one_line(self.header[column]), 40) or f"column {column + 1}"
@@ -175,11 +210,6 @@ def _is_number(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return ", ".join(map(code, names[:5])) + more
 
 
 def _count(text: TextIO, delimiter: str) -> _Tally:
@@ -201,7 +231,7 @@ def _add_all(tally: _Tally, faults: Faults, rows: Iterator[tuple[int, list[str]]
             tally.batch.append(row)
             tally.lines.append(line)
         elif row:
-            faults.add(Fault("width", f"Line {line:,} has {_counted(row)} where the first row has {width:,}."), line)
+            faults.add(Fault("width", _say_width(line, len(row), width)), line)
         else:
             tally.blanks.add(line)
         if lines.pieces != settled:
@@ -210,8 +240,14 @@ def _add_all(tally: _Tally, faults: Faults, rows: Iterator[tuple[int, list[str]]
     tally.settle()
 
 
-def _counted(row: list[str]) -> str:
-    return f"{len(row):,} column{'s' * (len(row) > 1)}"
+def _say_width(line: int, columns: int, width: int) -> str:
+    return ngettext(
+        "Line {line:,} has {count:,} column where the first row has {width:,}.",
+        "Line {line:,} has {count:,} columns where the first row has {width:,}.",
+        columns,
+        line=line,
+        width=width,
+    )
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -228,13 +264,16 @@ def _numbered(lines: "_Lines", delimiter: str) -> Iterator[tuple[int, list[str]]
         except StopIteration:
             return
         except _EndlessRowError:
-            said = f"The row that begins on line {line:,} has more than {MOST_IN_ROW:,} characters"
-            raise DataError(f"{said}: it is no row of a table.", line=line) from None
+            said = _(
+                "The row that begins on line {line:,} has more than {most:,} characters: it is no row of a table.",
+                line=line,
+                most=MOST_IN_ROW,
+            )
+            raise DataError(said, line=line) from None
         except csv.Error:
             # The reader's only limits: 131,072 characters in a field, which a quote that is never closed exceeds.
-            raise DataError(
-                f"The row that begins on line {line:,} cannot be read: is a quote not closed?", line=line
-            ) from None
+            said = _("The row that begins on line {line:,} cannot be read: is a quote not closed?", line=line)
+            raise DataError(said, line=line) from None
 
 
 class _EndlessRowError(Exception):
@@ -260,37 +299,36 @@ class _Lines:
 
 
 def _header(rows: Iterator[tuple[int, list[str]]], delimiter: str) -> tuple[str, ...]:
-    _, header = next(rows, (1, None))
+    _line, header = next(rows, (1, None))
     if header is None:
-        raise DataError("The file is empty: its first row holds the names of the columns.")
+        raise DataError(_("The file is empty: its first row holds the names of the columns."))
     if not header:
-        raise DataError("Line 1 is empty: the first row holds the names of the columns.", line=1)
+        raise DataError(_("Line 1 is empty: the first row holds the names of the columns."), line=1)
     if len(header) < LEAST_COLUMNS:
-        raise DataError(
-            f"There is a single column, and Sony needs {LEAST_COLUMNS}.{_hint(header[0], delimiter)}", line=1
-        )
+        single = _("There is a single column, and Sony needs {least}.", least=LEAST_COLUMNS)
+        raise DataError(joined(" ", [single, *_hint(header[0], delimiter)]), line=1)
     if len(header) > MOST_COLUMNS:
-        raise DataError(f"There are {len(header):,} columns; Sony takes {MOST_COLUMNS} at most.", line=1)
+        said = _("There are {columns:,} columns; Sony takes {most} at most.", columns=len(header), most=MOST_COLUMNS)
+        raise DataError(said, line=1)
     return tuple(header)
 
 
-def _hint(header: str, delimiter: str) -> str:
-    found = next((sign for sign in (";", "\t", ",", "|") if sign in header and sign != delimiter), "")
-    names = {";": "semicolons", "\t": "tabs (then it is a .tsv)", ",": "commas (then it is a .csv)", "|": "bars"}
-    return f" Are they set apart by {names[found]}?" if found else ""
+def _hint(header: str, delimiter: str) -> Iterator[str]:
+    """Which other sign may set the columns apart."""
+    return islice((said for sign, said in OTHER_SIGNS.items() if sign in header and sign != delimiter), 1)
 
 
 def _header_warnings(header: tuple[str, ...]) -> list[str]:
-    repeated = [cut(name, 40) for name, count in Counter(header).items() if count > 1 and name.strip()]
+    repeated = [code(cut(name, 40)) for name, count in Counter(header).items() if count > 1 and name.strip()]
     nameless = sum(not name.strip() for name in header)
     return [
-        *([f"Column names that come twice: {_listed(repeated)}."] if repeated else []),
-        *([f"Columns without a name: {nameless}."] if nameless else []),
+        *([_("Column names that come twice: {columns}.", columns=some_of(repeated, MOST_LISTED))] if repeated else []),
+        *([_("Columns without a name: {count}.", count=nameless)] if nameless else []),
     ]
 
 
 def _of_form(delimiter: str) -> list[str]:
-    return ["Sony documents TSV for data in general, but not for this call."] if delimiter == "\t" else []
+    return [_("Sony documents TSV for data in general, but not for this call.")] if delimiter == "\t" else []
 
 
 # -- encodings --------------------------------------------------------------------------------------------------------
@@ -306,18 +344,26 @@ class Encoding:
 
 
 ASCII = Encoding(codec="ascii", name="ASCII")
-WITH_BOM = Encoding(codec="utf-8-sig", name="UTF-8 with BOM")
+WITH_BOM = Encoding(codec="utf-8-sig", name=_("UTF-8 with BOM"))
 SHIFT_JIS = Encoding(codec="cp932", name="Shift_JIS")
 LATE_SHIFT_JIS = Encoding(
     codec="cp932",
     name="Shift_JIS",
-    warnings=(f"Sony reads the encoding off the first {SNIFFED_BYTES:,} bytes, and there is no Japanese among them.",),
+    warnings=(
+        _(
+            "Sony reads the encoding off the first {count:,} bytes, and there is no Japanese among them.",
+            count=SNIFFED_BYTES,
+        ),
+    ),
 )
 
 
 def _without_bom(line: int) -> Encoding:
-    said = f"It is UTF-8 without BOM, with letters outside ASCII from line {line:,} on"
-    warning = f"{said}; Sony documents UTF-8 with BOM and Shift_JIS, so letters may be misread."
+    warning = _(
+        "It is UTF-8 without BOM, with letters outside ASCII from line {line:,} on; Sony documents UTF-8 with BOM and "
+        "Shift_JIS, so letters may be misread.",
+        line=line,
+    )
     return Encoding(codec="utf-8", name="UTF-8", warnings=(warning,))
 
 
@@ -336,13 +382,17 @@ def find_encoding(opens: Opens) -> Encoding:
     _refuse_other_files(beginning)
     utf8 = _try(opens, "utf-8")
     if beginning.startswith(codecs.BOM_UTF8):
-        return WITH_BOM if utf8.failed_at is None else _refuse_bytes(utf8.failed_at, "UTF-8, though it begins as such")
+        if utf8.failed_at is None:
+            return WITH_BOM
+        sentence = _("Line {line:,} is not UTF-8, though it begins as such.", line=utf8.failed_at)
+        raise _advise(sentence, utf8.failed_at)
     if utf8.failed_at is None:
         return ASCII if utf8.foreign_at is None else _without_bom(utf8.foreign_at)
     japanese = _try(opens, "cp932")
     if japanese.failed_at is None:
         return LATE_SHIFT_JIS if beginning.isascii() else SHIFT_JIS
-    return _refuse_bytes(max(utf8.failed_at, japanese.failed_at), "UTF-8 or Shift_JIS")
+    line = max(utf8.failed_at, japanese.failed_at)
+    raise _advise(_("Line {line:,} is not UTF-8 or Shift_JIS.", line=line), line)
 
 
 def _try(opens: Opens, codec: str) -> _Trial:
@@ -367,7 +417,8 @@ def _unended(chunk: bytes, before: int, line: int) -> int:
     end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
     unended = len(chunk) - end - 1 if end >= 0 else before + len(chunk)
     if unended > MOST_IN_ROW:
-        raise DataError(f"Line {line:,} has more than {MOST_IN_ROW:,} bytes: it is no row of a table.", line=line)
+        said = _("Line {line:,} has more than {most:,} bytes: it is no row of a table.", line=line, most=MOST_IN_ROW)
+        raise DataError(said, line=line)
     return unended
 
 
@@ -387,15 +438,15 @@ def _fault(decoder: codecs.IncrementalDecoder, chunk: bytes, line: int) -> int |
 def _refuse_zeros(chunk: bytes, line: int) -> None:
     if b"\0" in chunk:
         at = line + chunk[: chunk.index(b"\0")].count(b"\n")
-        raise DataError(f"Line {at:,} holds a zero byte: it is no text, or UTF-16. {ADVICE}", line=at)
+        raise _advise(_("Line {line:,} holds a zero byte: it is no text, or UTF-16.", line=at), at)
 
 
 def _refuse_other_files(beginning: bytes) -> None:
     if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"The file is UTF-16. {ADVICE}")
+        raise _advise(_("The file is UTF-16."))
     if beginning.startswith(b"PK\x03\x04"):
-        raise DataError("The file is a ZIP or an Excel workbook, whatever it is called. Save the table as CSV.")
+        raise DataError(_("The file is a ZIP or an Excel workbook, whatever it is called. Save the table as CSV."))
 
 
-def _refuse_bytes(line: int, what: str) -> NoReturn:
-    raise DataError(f"Line {line:,} is not {what}. {ADVICE}", line=line)
+def _advise(sentence: str, line: int | None = None) -> DataError:
+    return DataError(joined(" ", [sentence, ADVICE]), line=line)
