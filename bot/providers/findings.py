@@ -33,11 +33,13 @@ class Lines:
         """`line 7`, `lines 3, 9 (as on 2) and 12`, `lines 3, 9, 12 and 1,204 more`."""
         said = [_as_on(line, earlier) for line, earlier in self.first]
         lines = listed(said) if self.count <= len(said) else some_of(said, len(said), of=self.count)
+        # NOTE: stands in other sentences, as in "Blank lines: 3, lines 4, 7 and 9." and "The same on line 4."
         return ngettext("line {lines}", "lines {lines}", self.count, lines=lines)
 
 
 def _as_on(line: int, earlier: int) -> str:
     if earlier:
+        # NOTE: two numbers of lines, of which the later one repeats the earlier one
         return _("{line:,} (as on {earlier:,})", line=line, earlier=earlier)
     return Sentence("{line:,}", {"line": line})  # no message: there is nothing to translate in a number
 

@@ -437,6 +437,7 @@ def read_object(reply: Reply, title: str) -> Mapping[str, Json]:
 
 def _kind(reply: Reply) -> str:
     if not reply.body.strip():
+        # NOTE: what a service answered with
         return _("nothing at all")
     return _("a web page") if reply.body.lstrip().startswith(b"<") else _("broken or other text")
 
@@ -449,6 +450,7 @@ def _retry_after(reply: Reply) -> float:
     return 30.0 if math.isnan(seconds) else min(max(seconds, 1.0), 3600.0)
 
 
+# NOTE: why a service cannot be reached: the name of its host
 NOT_KNOWN = _("its name is not known")
 NOT_VALID = _("its address is not valid")
 _REASONS: tuple[tuple[type[Exception], str], ...] = (

@@ -237,6 +237,7 @@ def _publishing(serving: str) -> str:
     if _is_running(serving):
         return ""
     if serving.strip().casefold() in NOT_YET_SERVING:
+        # NOTE: the training has ended, and the service is making the model usable
         return _("publishing")
     return _("publishing: {word}", word=serving)
 

@@ -84,6 +84,7 @@ class Tally:
     def _rare_labels(self) -> list[str]:
         few = sorted((rows, label) for label, rows in self.labels.items() if rows < ENOUGH)
         rare = [
+            # NOTE: a label of a data file, how many rows have it, and where the first of them stands
             _("{label} {rows} (line {line:,})", label=shown(label), rows=rows, line=self._begins[label])
             for rows, label in few
         ]

@@ -86,10 +86,12 @@ def _text(value: Json) -> str:
 BAD_KEY = ("invalid_api_key", "inactive_credential", "not_found_credential")
 NO_JOB = ("not found retrain job", "this job may be deleted")
 REFUSALS: Mapping[str, str] = {
+    # NOTE: why something was refused, after "refused:"
     "retrain job is not finished": _("the retraining is not finished"),
     "not found classifier": _("the model has no prediction API any more, so there is nothing to switch"),
     "this user may be deleted": _("the user whose key this is may be deleted"),
     "this model may be deleted": _("the model may be deleted"),
+    # NOTE: why something was refused, after "refused:"; it is what was sent
     "model id is required": _("it lacks a model id"),
 }
 """The messages of the three pages. All of them come under one code, so only the message tells them apart."""
