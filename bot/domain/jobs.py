@@ -173,7 +173,7 @@ class RemoteStatus:
     detail: Text = ""
     progress: float | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
-    parts: tuple[tuple[Text, str], ...] = ()
+    parts: tuple[tuple[Text, Text], ...] = ()
     result: Mapping[str, Json] = field(default_factory=dict)
     is_live: bool | None = None
 

@@ -53,21 +53,22 @@ from bot.providers.defaults import Defaults
 from bot.providers.http import Http, Reply, Tools, read_object
 from bot.providers.ncloud_signature import signed_headers
 from bot.providers.section import Address, Secret, Section, read_section, setting
+from bot.sentences import _, joined, ngettext
 
 NAME = "aitems"
 DOCUMENTED_BASE = "https://aitems.apigw.ntruss.com/api/v1"  # aitems-overview
 
 # create and read: the states of a service, of which only `learnable` is explained as "can train".
 UNFIT: Mapping[str, str] = {
-    "datasetRequired": "it has no datasets yet; attach a user, an item and an interaction dataset first",
-    "drafted": "it is a draft; finish it in the console first",
-    "disable": "it cannot be trained (`disable`)",
-    "requestLearning": "a training was just requested there; start again when that has ended",
-    "learning": "it is in training, and a second start is not documented; start again when that has ended",
-    "scheduled": "it trains by its own schedule",
-    "scheduledLearning": "it trains by its own schedule",
-    "deleting": "it is being deleted",
-    "deleted": "it was deleted",
+    "datasetRequired": _("it has no datasets yet; attach a user, an item and an interaction dataset first"),
+    "drafted": _("it is a draft; finish it in the console first"),
+    "disable": _("it cannot be trained (`disable`)"),
+    "requestLearning": _("a training was just requested there; start again when that has ended"),
+    "learning": _("it is in training, and a second start is not documented; start again when that has ended"),
+    "scheduled": _("it trains by its own schedule"),
+    "scheduledLearning": _("it trains by its own schedule"),
+    "deleting": _("it is being deleted"),
+    "deleted": _("it was deleted"),
 }
 
 MOST_IN_DESCRIPTION = 100
@@ -81,7 +82,7 @@ HP_RANGES: Mapping[str, tuple[int, int]] = {
     "min_item_cut": (1, 1_000),
 }
 
-MANAGER = "the policy NCP_AITEMS_MANAGER"  # https://guide.ncloud-docs.com/docs/en/aitems-subaccount
+MANAGER = "NCP_AITEMS_MANAGER"  # https://guide.ncloud-docs.com/docs/en/aitems-subaccount
 AUTHENTICATION_FAILED, NOT_SUBSCRIBED, QUOTA_EXCEEDED = "200", "210", "400"
 CLOCK_WINDOW = timedelta(minutes=5)  # aitems-overview
 QUOTA_PAUSE = 600.0
@@ -127,19 +128,19 @@ def _refuse_id(text: str) -> str | None:
     # Recorded ids are 11 small letters and digits. Only what would change the address is refused.
     if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
         return None
-    return f"`{text}` is no id of {TITLE}; one looks like `svcmovies01`."
+    return _("`{text}` is no id of {title}; one looks like `svcmovies01`.", text=text, title=TITLE)
 
 
 def parse_hp(name: str, text: str) -> Json:
     """The value of `hp.NAME=TEXT`: JSON where it is some, else the text. UsageError where it cannot be meant."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name):
-        raise UsageError(f"`hp.{name}` is no name of an option.", word=f"hp.{name}")
+        raise UsageError(_("`hp.{name}` is no name of an option.", name=name), word=f"hp.{name}")
     if not text:
-        raise UsageError(f"`hp.{name}=` lacks its value.", word=f"hp.{name}")
+        raise UsageError(_("`hp.{name}=` lacks its value.", name=name), word=f"hp.{name}")
     value = _read_value(text)
     _refuse_out_of_range(name, text, value)
     if name == "is_enabled" and value is not True:
-        raise UsageError("HPO is off by itself where no `hp.` option is given.", word=f"hp.{name}={text}")
+        raise UsageError(_("HPO is off by itself where no `hp.` option is given."), word=f"hp.{name}={text}")
     return value
 
 
@@ -164,17 +165,26 @@ def _refuse_out_of_range(name: str, text: str, value: Json) -> None:
         return
     least, most = HP_RANGES[name]
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"`hp.{name}` is a number from {least:,} to {most:,}, not `{text}`.", word=text)
+        sentence = _(
+            "`hp.{name}` is a number from {least:,} to {most:,}, not `{text}`.",
+            name=name,
+            least=least,
+            most=most,
+            text=text,
+        )
+        raise UsageError(sentence, word=text)
 
 
-SERVICE_ID = Argument(name="service", label="SERVICE-ID", what="the AiTEMS service, of type batch", refuse=_refuse_id)
+SERVICE_ID = Argument(
+    name="service", label=_("SERVICE-ID"), what=_("the AiTEMS service, of type batch"), refuse=_refuse_id
+)
 ARGUMENTS = Arguments(
     positionals=(
         SERVICE_ID,
         Argument(
             name="types",
-            label="TYPE[,TYPE]",
-            what="what to train: personalRecommend, relatedItem, pop",
+            label=_("TYPE[,TYPE]"),
+            what=_("what to train: personalRecommend, relatedItem, pop"),
             kind=Kind.WORDS,
             choices=TYPES,
         ),
@@ -183,7 +193,7 @@ ARGUMENTS = Arguments(
         Argument(
             name="description",
             label='description="…"',
-            what=f"a note of up to {MOST_IN_DESCRIPTION} characters, our own mark included",
+            what=_("a note of up to {most} characters, our own mark included", most=MOST_IN_DESCRIPTION),
             required=False,
         ),
         EVERY,
@@ -193,7 +203,7 @@ ARGUMENTS = Arguments(
             name="hp",
             prefix="hp.",
             label="hp.NAME=VALUE",
-            what="an option of the hyperparameter optimization (HPO), which any of them turns on",
+            what=_("an option of the hyperparameter optimization (HPO), which any of them turns on"),
             parse=parse_hp,
             write=write_hp,
         ),
@@ -202,8 +212,8 @@ ARGUMENTS = Arguments(
     examples=("/train aitems svcmovies01 pop", "/train aitems svcmovies01 pop,relatedItem hp.item_top_n=20000"),
     reference=(
         SERVICE_ID,
-        Argument(name="type", label="TYPE", what="the type of the training", choices=TYPES),
-        Argument(name="version", label="VERSION", what="the version of the training", refuse=_refuse_id),
+        Argument(name="type", label=_("TYPE"), what=_("the type of the training"), choices=TYPES),
+        Argument(name="version", label=_("VERSION"), what=_("the version of the training"), refuse=_refuse_id),
     ),
     reference_example="/status aitems svcmovies01 pop v0pop000001",
 )
@@ -238,20 +248,21 @@ def describe(text: str, marker: str) -> str:
 def _summary(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     options = {name: value for name, value in body["hpConfig"].items() if name != "is_enabled"}
     shown = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
-    lines = [("Types", ", ".join(body["types"]))]
+    lines = [(_("Types"), ", ".join(body["types"]))]
     if shown:
-        lines.append(("HPO", shown))
+        lines.append((_("HPO"), shown))
     if "description" in body:
-        lines.append(("Description", _shown(body["description"])))
+        lines.append((_("Description"), _shown(body["description"])))
     return tuple(lines)
 
 
 def _shown(description: str) -> str:
-    is_whole = describe(description, "x" * ROOM_FOR_MARKER).startswith(description)
-    return (
-        description
-        if is_whole
-        else f"{description} (its end is cut: {MOST_IN_DESCRIPTION} characters fit with our mark)"
+    if describe(description, "x" * ROOM_FOR_MARKER).startswith(description):
+        return description
+    return _(
+        "{description} (its end is cut: {most} characters fit with our mark)",
+        description=description,
+        most=MOST_IN_DESCRIPTION,
     )
 
 
@@ -348,9 +359,8 @@ class AiTems(Defaults):
         try:
             seen = read_object(await self._send("GET", _path(service)), TITLE)
         except NotFoundError as error:
-            raise RejectedError(
-                f"{TITLE} knows no service `{service}`.", status=error.status, code=error.code
-            ) from None
+            sentence = _("{title} knows no service `{service}`.", title=TITLE, service=service)
+            raise RejectedError(sentence, status=error.status, code=error.code) from None
         except CredentialsError:
             raise
         except (RejectedError, BrokenError, UnreadableError):
@@ -359,9 +369,12 @@ class AiTems(Defaults):
         reason = UNFIT.get(word) if isinstance(word, str) else None
         if seen.get("type") == "interval":
             # The page learning takes ids of services of type batch only.
-            reason = "it is of type interval and trains by itself; only services of type batch are trained by request"
+            reason = _(
+                "it is of type interval and trains by itself; only services of type batch are trained by request"
+            )
         if reason:
-            raise RejectedError(f"The service `{service}` is not ready: {reason}.", code=str(word or ""))
+            sentence = _("The service `{service}` is not ready: {reason}.", service=service, reason=reason)
+            raise RejectedError(sentence, code=str(word or ""))
 
     async def start(self, plan: Plan, claim: Mapping[str, Json], file: Path | None) -> None:
         """The reply is the service's object and names no training, so there is no id yet."""
@@ -374,7 +387,7 @@ class AiTems(Defaults):
         trains = await self._list(plan.model)
         ours = {kind: pick_ours(trains.values(), kind, claim) for kind in plan.body["types"]}
         found = [train for train in ours.values() if train is not None]
-        word = ", ".join(f"{kind}: {train.word if train else 'not listed'}" for kind, train in ours.items())
+        word = joined(", ", (_seen(kind, train) for kind, train in ours.items()))
         return Found(
             remote_id=to_remote_id(train.key for train in found) if len(found) == len(ours) else None, word=word
         )
@@ -412,7 +425,7 @@ class AiTems(Defaults):
         except ProviderError as error:
             return error
         if not trains:
-            return UnreadableError(f"It is not known yet which training of `{watched.model}` this is.")
+            return UnreadableError(_("It is not known yet which training of `{model}` this is.", model=watched.model))
         return to_status(trains, watched.last, self._zone)
 
     async def _list(self, service: str) -> Mapping[tuple[str, str], Train]:
@@ -425,7 +438,14 @@ class AiTems(Defaults):
             read_object(await self._send("GET", f"{_path(service)}/trains/{kind}/versions/{version}"), TITLE)
         )
         if train is None or train.key != key:
-            raise UnreadableError(f"{TITLE} answered with something that is not the training {key[0]} {key[1]}.")
+            raise UnreadableError(
+                _(
+                    "{title} answered with something that is not the training {type} {version}.",
+                    title=TITLE,
+                    type=key[0],
+                    version=key[1],
+                )
+            )
         return train
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
@@ -466,34 +486,45 @@ class AiTems(Defaults):
         if reply.status < 400:
             return None
         fault = read_fault(reply)
-        said = self._http.clean(" ".join(part for part in (fault.code, fault.said) if part)) or "no reason given"
+        said = self._http.clean(" ".join(part for part in (fault.code, fault.said) if part)) or _("no reason given")
         match reply.status:
             case 401:
                 return self._refused_keys(reply, fault)
             case 403:
-                sentence = f"{TITLE} does not let these keys do this ({said}). A sub account needs {MANAGER}."
+                sentence = _(
+                    "{title} does not let these keys do this ({said}). A sub account needs the policy {policy}.",
+                    title=TITLE,
+                    said=said,
+                    policy=MANAGER,
+                )
                 return CredentialsError(sentence, status=403, code=fault.code)
             case 404:
                 return _not_there(fault, said)
             case 429:
                 return _too_often(fault)
             case status if status >= 500:
-                return BrokenError(f"{TITLE} answers with HTTP {status} ({said}){_trace(reply)}.")
+                return BrokenError(_broken(status, said, _trace(reply)))
             case status:
-                return RejectedError(f"{TITLE} refused ({said}){_trace(reply)}.", status=status, code=fault.code)
+                return RejectedError(_refused(said, _trace(reply)), status=status, code=fault.code)
 
     def _refused_keys(self, reply: Reply, fault: Fault) -> ProviderError:
         if fault.code == NOT_SUBSCRIBED:
-            sentence = (
-                f"{TITLE} denies permission. Its operator subscribes to AiTEMS in the NAVER Cloud console, and gives a "
-                f"sub account {MANAGER}."
+            sentence = _(
+                "{title} denies permission. Its operator subscribes to AiTEMS in the NAVER Cloud console, and gives a "
+                "sub account the policy {policy}.",
+                title=TITLE,
+                policy=MANAGER,
             )
             return CredentialsError(sentence, status=401, code=NOT_SUBSCRIBED)
         off = self._off(reply)
         if abs(off) > CLOCK_WINDOW:
             return _wrong_clock(off)
-        keys = f"{setting(NAME, 'access_key')} and {setting(NAME, 'secret_key')}"
-        sentence = f"{TITLE} does not accept our signature. Check this machine's clock, then {keys}."
+        sentence = _(
+            "{title} does not accept our signature. Check this machine's clock, then {access_key} and {secret_key}.",
+            title=TITLE,
+            access_key=setting(NAME, "access_key"),
+            secret_key=setting(NAME, "secret_key"),
+        )
         return CredentialsError(sentence, status=401, code=AUTHENTICATION_FAILED)
 
     def _off(self, reply: Reply) -> timedelta:
@@ -506,14 +537,31 @@ class AiTems(Defaults):
 
 def _wrong_clock(off: timedelta) -> ProviderError:
     """A signature is refused from 5 minutes off the gateway's clock: nothing was done, and the keys may be good."""
-    minutes, side = round(abs(off).total_seconds() / 60), "ahead of" if off > timedelta() else "behind"
-    set_it = f"Set this machine's clock, which is {minutes:,} minutes {side} theirs."
-    return UnreachableError(f"{TITLE} does not accept our signature. {set_it}", effect=Effect.NONE)
+    minutes = round(abs(off).total_seconds() / 60)
+    if off > timedelta():
+        set_it = ngettext(
+            "Set this machine's clock, which is {count:,} minute ahead of theirs.",
+            "Set this machine's clock, which is {count:,} minutes ahead of theirs.",
+            minutes,
+        )
+    else:
+        set_it = ngettext(
+            "Set this machine's clock, which is {count:,} minute behind theirs.",
+            "Set this machine's clock, which is {count:,} minutes behind theirs.",
+            minutes,
+        )
+    refused = _("{title} does not accept our signature.", title=TITLE)
+    return UnreachableError(joined(" ", [refused, set_it]), effect=Effect.NONE)
 
 
 def _choice(row: Mapping[str, Json]) -> Choice:
     word = f" ({row['status']})" if isinstance(row.get("status"), str) else ""
     return Choice(value=row["serviceId"], label=f"{row.get('name', '')} {row['serviceId']}{word}".strip())
+
+
+def _seen(kind: str, train: Train | None) -> str:
+    """A training that is looked for, and its word where the list has it."""
+    return f"{kind}: {train.word}" if train else _("{type}: not listed", type=kind)
 
 
 def _path(service: str) -> str:
@@ -524,20 +572,44 @@ def _not_there(fault: Fault, said: str) -> RejectedError:
     """The overview documents 404 as "resource not found": from the backend it is the answer about the thing that was
     asked for. The gateway's own 404 (code 300) and a web page say that the address is wrong, and nothing of a job."""
     if fault.is_backends:
-        return NotFoundError(f"{TITLE} does not know it ({said}).", status=404, code=fault.code)
-    sentence = f"{TITLE} is not at this address ({said}). Check {setting(NAME, 'base_url')}."
+        sentence = _("{title} does not know it ({said}).", title=TITLE, said=said)
+        return NotFoundError(sentence, status=404, code=fault.code)
+    sentence = _(
+        "{title} is not at this address ({said}). Check {setting}.",
+        title=TITLE,
+        said=said,
+        setting=setting(NAME, "base_url"),
+    )
     return RejectedError(sentence, status=404, code=fault.code)
 
 
 def _too_often(fault: Fault) -> RateLimitedError | None:
     if fault.code != QUOTA_EXCEEDED:
         return None
-    return RateLimitedError(f"{TITLE} says that the account's quota is used up.", retry_after=QUOTA_PAUSE)
+    sentence = _("{title} says that the account's quota is used up.", title=TITLE)
+    return RateLimitedError(sentence, retry_after=QUOTA_PAUSE)
+
+
+def _broken(status: int, said: str, trace: str) -> str:
+    if not trace:
+        return _("{title} answers with HTTP {status} ({said}).", title=TITLE, status=status, said=said)
+    return _(
+        "{title} answers with HTTP {status} ({said}), trace {trace}.",
+        title=TITLE,
+        status=status,
+        said=said,
+        trace=trace,
+    )
+
+
+def _refused(said: str, trace: str) -> str:
+    if not trace:
+        return _("{title} refused ({said}).", title=TITLE, said=said)
+    return _("{title} refused ({said}), trace {trace}.", title=TITLE, said=said, trace=trace)
 
 
 def _trace(reply: Reply) -> str:
-    """NAVER's id of the call, which its support asks for, and who answered."""
+    """NAVER's id of the call, which its support asks for, and who answered; "" where that cannot be read."""
     trace = reply.headers.get("x-ncp-trace-id", "")
     origin = reply.headers.get("x-ncp-apigw-response-origin", "")
-    shown = " ".join(part for part in (trace, origin) if re.fullmatch(r"[\w.-]{1,64}", part))
-    return f", trace {shown}" if shown else ""
+    return " ".join(part for part in (trace, origin) if re.fullmatch(r"[\w.-]{1,64}", part))

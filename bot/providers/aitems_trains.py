@@ -14,6 +14,7 @@ from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.requests import Json
 from bot.errors import UnreadableError
 from bot.providers.http import Reply, read_object
+from bot.sentences import _
 
 TITLE = "NAVER Cloud AiTEMS"
 TYPES = ("personalRecommend", "relatedItem", "pop")
@@ -33,6 +34,8 @@ WORDS: Mapping[str, Phase] = {
 STOPPING = "stopping"
 READY = "ready"
 """Documented as "training available", and the only word that can follow `stopping`: an end after it, else no move."""
+REQUESTED_AT = _("requested at")
+"""A label among the metrics, where labels are kept as plain texts."""
 ENDS = frozenset({Phase.TRAINED, Phase.FAILED, Phase.CANCELLED})
 
 
@@ -74,7 +77,7 @@ def read_trains(reply: Reply) -> Mapping[tuple[str, str], Train]:
     """The trainings of a list by type and version. UnreadableError where it is no list."""
     rows = read_object(reply, TITLE).get("trains")
     if not isinstance(rows, list):
-        raise UnreadableError(f"{TITLE} answered without a list of trainings.")
+        raise UnreadableError(_("{title} answered without a list of trainings.", title=TITLE))
     trains = [train for row in rows if (train := read_train(row)) is not None]
     return {train.key: train for train in reversed(trains)}
 
@@ -91,7 +94,7 @@ def to_remote_id(keys: Iterable[tuple[str, str]]) -> str:
 def to_keys(remote_id: str) -> tuple[tuple[str, str], ...]:
     """The trainings (type, version) of a job."""
     pairs = (part.partition(":") for part in remote_id.split(",") if part)
-    return tuple((unquote(kind), unquote(version)) for kind, _, version in pairs)
+    return tuple((unquote(kind), unquote(version)) for kind, _colon, version in pairs)
 
 
 def pick_ours(trains: Iterable[Train], kind: str, claim: Mapping[str, Json]) -> Train | None:
@@ -148,7 +151,8 @@ def _detail(trains: Sequence[Train], phases: Sequence[Phase | None]) -> str:
 
 
 def _line(train: Train) -> str:
-    return f"{train.word}, results ready" if train.word == "completed" and train.has_results else train.word
+    has_results = train.word == "completed" and train.has_results
+    return _("{word}, results ready", word=train.word) if has_results else train.word
 
 
 def _stopped_before(last: RemoteStatus | None) -> frozenset[str]:
@@ -169,7 +173,7 @@ def _requested_at(trains: Sequence[Train], zone: ZoneInfo) -> dict[str, Json]:
     """When the first of the trainings was requested, ISO 8601 in UTC. `createdDate` is glossed as the service's date,
     but recorded values are the training's."""
     times = [at for train in trains if (at := read_time(train.created, zone)) is not None]
-    return {"requested at": min(times).isoformat(timespec="seconds")} if times else {}
+    return {REQUESTED_AT.template: min(times).isoformat(timespec="seconds")} if times else {}
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime | None:

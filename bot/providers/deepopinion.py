@@ -34,6 +34,7 @@ from bot.providers.defaults import Defaults
 from bot.providers.http import Http, Reply, Tools, read_json, read_object
 from bot.providers.section import Address, Secret, Section, given, read_section, setting
 from bot.providers.tokens import MARGIN, Access, Key, Token, Tokens, is_sendable, read_token
+from bot.sentences import _, joined, ngettext
 
 NAME = "deepopinion"
 TITLE = "DeepOpinion Studio"
@@ -92,18 +93,20 @@ def _lacking(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _refuse_blanks(text: str) -> str | None:
     if not text.strip():
-        return "A name cannot be empty."
-    return f"`{text}` begins or ends with a space. Leave it out." if text != text.strip() else None
+        return _("A name cannot be empty.")
+    return _("`{text}` begins or ends with a space. Leave it out.", text=text) if text != text.strip() else None
 
 
-PROJECT = Argument(name="project", label="PROJECT-ID", what="the number of the project", kind=Kind.INTEGER, steers=True)
+PROJECT = Argument(
+    name="project", label=_("PROJECT-ID"), what=_("the number of the project"), kind=Kind.INTEGER, steers=True
+)
 ARGUMENTS = Arguments(
     positionals=(
         PROJECT,
         Argument(
             name="name",
-            label="NAME",
-            what="the new model's name, which nothing else in the workspace may have",
+            label=_("NAME"),
+            what=_("the new model's name, which nothing else in the workspace may have"),
             refuse=_refuse_blanks,
             unique=True,
         ),
@@ -112,36 +115,36 @@ ARGUMENTS = Arguments(
         Argument(
             name="language",
             label="language=en|de|ar",
-            what="the language of the model",
+            what=_("the language of the model"),
             choices=LANGUAGES,
             required=False,
         ),
-        Argument(name="base", label="base=ID", what="the model to begin with", kind=Kind.INTEGER, required=False),
+        Argument(name="base", label="base=ID", what=_("the model to begin with"), kind=Kind.INTEGER, required=False),
         Argument(
             name="sessions",
             label="sessions=1,2",
-            what="labeling sessions, to be divided into a training set and a test set",
+            what=_("labeling sessions, to be divided into a training set and a test set"),
             kind=Kind.INTEGERS,
             required=False,
         ),
         Argument(
             name="train",
             label="train=1,2",
-            what="labeling sessions for the training set, where the sets are divided by hand",
+            what=_("labeling sessions for the training set, where the sets are divided by hand"),
             kind=Kind.INTEGERS,
             required=False,
         ),
         Argument(
             name="test",
             label="test=3",
-            what="labeling sessions for the test set, where the sets are divided by hand",
+            what=_("labeling sessions for the test set, where the sets are divided by hand"),
             kind=Kind.INTEGERS,
             required=False,
         ),
         Argument(
             name="title",
             label='title="…"',
-            what="the name that people see, where it is another one",
+            what=_("the name that people see, where it is another one"),
             required=False,
             refuse=_refuse_blanks,
         ),
@@ -152,7 +155,7 @@ ARGUMENTS = Arguments(
         "/train deepopinion 1 reviews-2026 language=en sessions=1,2",
         '/train deepopinion 1 reviews-2026 base=7 train=1,2 test=3 title="Reviews 2026"',
     ),
-    reference=(PROJECT, Argument(name="id", label="MODEL-ID", what="the number of the model", kind=Kind.INTEGER)),
+    reference=(PROJECT, Argument(name="id", label=_("MODEL-ID"), what=_("the number of the model"), kind=Kind.INTEGER)),
     reference_example="/status deepopinion 1 11",
 )
 
@@ -163,14 +166,18 @@ FIELDS: Mapping[str, str] = {
     "train": "trainset_annotation_ids",
     "test": "testset_annotation_ids",
 }
-HELD: Mapping[str, str] = {"sessions": "Documents", "train": "Training documents", "test": "Test documents"}
+HELD: Mapping[str, str] = {
+    "sessions": _("Documents"),
+    "train": _("Training documents"),
+    "test": _("Test documents"),
+}
 MOST_SESSIONS = 5
 LABELS: Mapping[str, str] = {
-    "language": "Language",
-    "base": "Base model",
-    "sessions": "Sessions",
-    "train": "Training sessions",
-    "test": "Test sessions",
+    "language": _("Language"),
+    "base": _("Base model"),
+    "sessions": _("Sessions"),
+    "train": _("Training sessions"),
+    "test": _("Test sessions"),
 }
 
 
@@ -186,9 +193,10 @@ def to_summary(request: TrainRequest) -> tuple[tuple[str, str], ...]:
     params = request.params
     options = [(label, _listed(params[option])) for option, label in LABELS.items() if option in params]
     twice = sorted(set(params.get("train", ())) & set(params.get("test", ())))
-    note = [("Note", f"In both sets, which flatters the score: {_listed(twice)}")] if twice else []
-    title = [("Title", params["title"])] if "title" in params else []
-    return (("Project", str(params["project"])), ("Name", request.model), *title, *options, *note)
+    both = _("In both sets, which flatters the score: {sessions}", sessions=_listed(twice))
+    note = [(_("Note"), both)] if twice else []
+    title = [(_("Title"), params["title"])] if "title" in params else []
+    return ((_("Project"), str(params["project"])), (_("Name"), request.model), *title, *options, *note)
 
 
 def _listed(value: Json) -> str:
@@ -202,7 +210,7 @@ def to_status(model: Model) -> RemoteStatus:
     """Read a model. UnreadableError where its status is no word."""
     word = model.get("status")
     if not isinstance(word, str):
-        raise UnreadableError(f"{TITLE} answered with a model without a status.")
+        raise UnreadableError(_("{title} answered with a model without a status.", title=TITLE))
     phase = WORDS.get(word.strip().casefold())
     return RemoteStatus(
         phase=phase,
@@ -268,7 +276,9 @@ def read_models(reply: Reply) -> list[Model]:
     if isinstance(value, dict) and not value.get("has_more"):
         value = value.get("models")
     if not isinstance(value, list) or not all(isinstance(model, dict) for model in value):
-        raise UnreadableError(f"{TITLE} answered with something that is not the list of a project's models.")
+        raise UnreadableError(
+            _("{title} answered with something that is not the list of a project's models.", title=TITLE)
+        )
     return value
 
 
@@ -277,7 +287,14 @@ def _named(models: Sequence[Model], name: str) -> list[Model]:
 
 
 def _shown(models: Sequence[Model]) -> str:
-    return ", ".join(f"model {_id(model) or 'without an id'} ({model.get('status', 'no status')})" for model in models)
+    return joined(", ", map(_shown_model, models))
+
+
+def _shown_model(model: Model) -> str:
+    number, status = _id(model), model.get("status", _("no status"))
+    if number is None:
+        return _("model without an id ({status})", status=status)
+    return _("model {number} ({status})", number=number, status=status)
 
 
 # -- access -----------------------------------------------------------------------------------------------------------
@@ -300,8 +317,13 @@ class Login:
     def _judge(self, reply: Reply) -> ProviderError | None:
         if reply.status != 401:
             return None
-        settings = f"{setting(NAME, 'email')} with {setting(NAME, 'password')}"
-        return CredentialsError(f"{TITLE} does not accept {settings}.", status=401)
+        sentence = _(
+            "{title} does not accept {email} with {password}.",
+            title=TITLE,
+            email=setting(NAME, "email"),
+            password=setting(NAME, "password"),
+        )
+        return CredentialsError(sentence, status=401)
 
 
 def _renew_at(token: str, now: datetime) -> datetime | None:
@@ -345,14 +367,15 @@ class DeepOpinion(Defaults):
         self._http = Http(title=TITLE, sessions=tools.sessions, secrets=self._access.secrets, judge=self._judge)
 
     def check(self, request: TrainRequest) -> None:
-        others = [option for option in ("train", "test") if option in request.params]
+        others = [f"`{option}=`" for option in ("train", "test") if option in request.params]
         if others and "sessions" in request.params:
             # With annotation_ids the service ignores the two others (api/train-a-new-model).
-            raise UsageError(
-                f"`sessions=` makes {TITLE} ignore {' and '.join(f'`{one}=`' for one in others)}: "
-                "give either `sessions=`, or `train=` and `test=`.",
-                word="sessions=",
+            sentence = _(
+                "`sessions=` makes {title} ignore {options}: give either `sessions=`, or `train=` and `test=`.",
+                title=TITLE,
+                options=_("`train=` and `test=`") if len(others) == 2 else others[0],
             )
+            raise UsageError(sentence, word="sessions=")
 
     async def choices(self, argument: str, given: Mapping[str, str]) -> Sequence[Choice]:
         """Base models, also the project's own, and its labeling sessions (docs/ModelsApi.md, docs/LabelingApi.md).
@@ -386,7 +409,13 @@ class DeepOpinion(Defaults):
     async def reserve(self, plan: Plan, job_id: str) -> Mapping[str, Json]:
         taken = _named(await self._list(plan), plan.model)
         if taken:
-            raise RejectedError(f"The name `{plan.model}` is taken by {_shown(taken)}. Nothing was sent; pick another.")
+            raise RejectedError(
+                _(
+                    "The name `{name}` is taken by {models}. Nothing was sent; pick another.",
+                    name=plan.model,
+                    models=_shown(taken),
+                )
+            )
         return {"name": plan.model, "ids": []}
 
     async def start(self, plan: Plan, claim: Mapping[str, Json], file: Path | None) -> str | None:
@@ -394,7 +423,9 @@ class DeepOpinion(Defaults):
         model = read_object(reply, TITLE)
         number = _id(model)
         if number is None and model.get("name") != plan.model:
-            raise UnreadableError(f"{TITLE} answered the start with something that is not the new model.")
+            raise UnreadableError(
+                _("{title} answered the start with something that is not the new model.", title=TITLE)
+            )
         return str(number) if number else None
 
     async def find(self, plan: Plan, claim: Mapping[str, Json], last: Found | None) -> Found:
@@ -407,7 +438,8 @@ class DeepOpinion(Defaults):
 
     async def status(self, watched: Watched) -> RemoteStatus:
         if watched.remote_id is None:
-            raise UnreadableError(f"{TITLE} has not named the id of `{watched.model}` yet.", effect=Effect.NONE)
+            sentence = _("{title} has not named the id of `{model}` yet.", title=TITLE, model=watched.model)
+            raise UnreadableError(sentence, effect=Effect.NONE)
         reply = await self._call("GET", "projects", str(watched.params["project"]), "models", watched.remote_id)
         model = read_object(reply, TITLE)
         return replace(to_status(model), detail=_name_unless_known(model, watched))
@@ -432,23 +464,27 @@ class DeepOpinion(Defaults):
     def _judge(self, reply: Reply) -> ProviderError | None:
         """The service's own words. The pages name no shape; `message` is taken over from the log-in's reply."""
         if reply.status == 401:
-            return CredentialsError(f"{TITLE} does not accept {self._settings()}.", status=401)
+            return CredentialsError(self._refused_access(), status=401)
         if reply.status == 404:
             return self._not_found(reply)
         said = _message(reply)
         if not said or reply.status == 429 or not 400 <= reply.status < 500:
             return None
-        return RejectedError(f"{TITLE} refused: {self._http.clean(said)}", status=reply.status)
+        sentence = _("{title} refused: {said}", title=TITLE, said=self._http.clean(said))
+        return RejectedError(sentence, status=reply.status)
 
     def _not_found(self, reply: Reply) -> ProviderError | None:
         # Documented on api/retrieve-a-specific-model-that-belongs-to-a-project; a web page comes from another server.
         said = _message(reply)
         if said is None:
             return None
-        return NotFoundError(f"{TITLE} does not know it: {self._http.clean(said) or 'HTTP 404'}", status=404)
+        sentence = _("{title} does not know it: {said}", title=TITLE, said=self._http.clean(said) or "HTTP 404")
+        return NotFoundError(sentence, status=404)
 
-    def _settings(self) -> str:
-        return setting(NAME, "api_key") if self._config.api_key else f"the token of {setting(NAME, 'email')}"
+    def _refused_access(self) -> str:
+        if self._config.api_key:
+            return _("{title} does not accept {setting}.", title=TITLE, setting=setting(NAME, "api_key"))
+        return _("{title} does not accept the token of {setting}.", title=TITLE, setting=setting(NAME, "email"))
 
 
 def _name_unless_known(model: Model, watched: Watched) -> str:
@@ -468,15 +504,29 @@ def _choices(found: Sequence[Json], name: str, state: str) -> list[Choice]:
 def _documents(ids: Sequence[int], sessions: Mapping[int | None, Model]) -> str:
     """The documents of each session, and of all where each tells them."""
     counts = [_document_count(sessions.get(number)) for number in ids]
-    told = [f"{number}: {_count_or_not(count)}" for number, count in zip(ids, counts, strict=True)]
-    more = f" and {len(told) - MOST_SESSIONS} more sessions" if len(told) > MOST_SESSIONS else ""
+    sessions_told = _sessions([_told(number, count) for number, count in zip(ids, counts, strict=True)])
     known = [count for count in counts if count is not None]
-    total = f"{sum(known):,} in all; " if len(known) == len(counts) > 1 else ""
-    return f"{total}session {', '.join(told[:MOST_SESSIONS])}{more}"
+    if not len(known) == len(counts) > 1:
+        return sessions_told
+    return _("{documents:,} in all; {sessions}", documents=sum(known), sessions=sessions_told)
 
 
-def _count_or_not(count: int | None) -> str:
-    return "not told" if count is None else f"{count:,}"
+def _told(number: int, count: int | None) -> str:
+    if count is None:
+        return _("{session}: not told", session=number)
+    return _("{session}: {documents:,}", session=number, documents=count)
+
+
+def _sessions(told: Sequence[str]) -> str:
+    shown, more = joined(", ", told[:MOST_SESSIONS]), len(told) - MOST_SESSIONS
+    if more <= 0:
+        return _("session {sessions}", sessions=shown)
+    return ngettext(
+        "session {sessions} and {count} more session",
+        "session {sessions} and {count} more sessions",
+        more,
+        sessions=shown,
+    )
 
 
 def _document_count(session: Model | None) -> int | None:

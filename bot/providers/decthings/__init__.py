@@ -31,6 +31,7 @@ from bot.providers.defaults import Defaults
 from bot.providers.http import Tools
 from bot.providers.section import Address, Secret, Section, read_section, setting
 from bot.providers.tokens import is_sendable
+from bot.sentences import _, joined, ngettext
 
 BASE_URL = "https://api.decthings.com/v0"  # decthings.com/reference/http
 MOST_NEW = 50
@@ -94,7 +95,7 @@ class Decthings(Defaults):
         asked = {"offset": 0, "limit": 100, "filter": {"ids": list(dict.fromkeys(wanted))}}
         listed = (await self._client.call("getDatasets", asked, api="Dataset")).body.get("datasets")
         found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        return [(f"Data set {_id(one)}", _held(one)) for one in found if _id(one) in wanted]
+        return [(_("Data set {dataset}", dataset=_id(one)), _held(one)) for one in found if _id(one) in wanted]
 
     async def _page(self, api: str, method: str, key: str) -> list[Mapping[str, Json]]:
         """The first hundred: that is as many as a form offers."""
@@ -120,13 +121,13 @@ class Decthings(Defaults):
         reply = await self._client.call("train", plan.body["params"], to_blobs(plan.body), once=True)
         session = reply.body.get("trainingSessionId")
         if not isinstance(session, str) or not session:
-            raise UnreadableError(f"{TITLE} answered the start without a training session.")
+            raise UnreadableError(_("{title} answered the start without a training session.", title=TITLE))
         return session
 
     async def find(self, plan: Plan, claim: Mapping[str, Json], last: Found | None) -> Found:
         model = await self._model(plan.model)
         if model is None:
-            return Found(word=f"{TITLE} no longer shows the model")
+            return Found(word=_("{title} no longer shows the model", title=TITLE))
         if CONTRACTS[plan.body["contract"]] is STATES:
             return await self._find_session(plan, claim, model)
         return _find_version(plan, claim, model)
@@ -134,12 +135,20 @@ class Decthings(Defaults):
     async def _find_session(self, plan: Plan, claim: Mapping[str, Json], model: Mapping[str, Json]) -> Found:
         before, now = claim.get("sessions"), _sessions(model)
         if not isinstance(before, list) or now is None:
-            return Found(word=f"{TITLE} does not list the training sessions of the model")
+            return Found(word=_("{title} does not list the training sessions of the model", title=TITLE))
         new = [session for session in now if session not in before]
         if len(new) > MOST_NEW:
-            return Found(word=f"{len(new)} training sessions are new")
+            return Found(
+                word=ngettext("{count} training session is new", "{count} training sessions are new", len(new))
+            )
         ours = [session for session in new if await self._is_called(plan.model, session, _new_name(plan))]
-        return _found(ours, f"training sessions for a state called {_new_name(plan)}")
+        counted = ngettext(
+            "{count} new training session for a state called {name}",
+            "{count} new training sessions for a state called {name}",
+            len(ours),
+            name=_new_name(plan),
+        )
+        return _found(ours, counted)
 
     async def _is_called(self, model: str, session: str, name: str) -> bool:
         try:
@@ -176,16 +185,18 @@ class Decthings(Defaults):
         reply = await self._client.call("getModels", {"offset": 0, "limit": 20, "filter": {"ids": [model]}})
         models = reply.body.get("models")
         if not isinstance(models, list):
-            raise UnreadableError(f"{TITLE} answered without a list of models.")
+            raise UnreadableError(_("{title} answered without a list of models.", title=TITLE))
         return next((each for each in models if isinstance(each, dict) and each.get("id") == model), None)
 
     async def _known_model(self, model: str) -> Mapping[str, Json]:
         found = await self._model(model)
         if found is None:
-            raise RejectedError(
-                f"{TITLE} shows no model `{model}`: there is none, or this API key has no access to it.",
-                code="model_not_found",
+            sentence = _(
+                "{title} shows no model `{model}`: there is none, or this API key has no access to it.",
+                title=TITLE,
+                model=model,
             )
+            raise RejectedError(sentence, code="model_not_found")
         return found
 
     # The powers
@@ -208,16 +219,18 @@ class Decthings(Defaults):
     async def promote(self, watched: Watched) -> None:
         state = _created_state(watched)
         if self._contract is not STATES:
-            raise self._cannot("switch to a model under the contract `versions`")
+            raise RejectedError(_("{title} cannot switch to a model under the contract `versions`.", title=TITLE))
         if not state:
-            raise RejectedError(f"{TITLE} named no state that the training left; there is nothing to switch to.")
+            raise RejectedError(
+                _("{title} named no state that the training left; there is nothing to switch to.", title=TITLE)
+            )
         await self._client.call("setActiveModelState", {"modelId": watched.model, "stateId": state}, once=True)
 
     async def serving(self, watched: Watched, before: Mapping[str, Json]) -> Serving:
         state, model = _created_state(watched), await self._model(watched.model)
         active = _active_state(model) if model else ""
         former = before.get("activeState")
-        parts = (("state", active, former if isinstance(former, str) else ""),) if active else ()
+        parts = ((_("state"), active, former if isinstance(former, str) else ""),) if active else ()
         return Serving(is_new=bool(state) and active == state, parts=parts)
 
     def references(self, words: Mapping[str, str]) -> tuple[Reference, ...]:
@@ -247,10 +260,10 @@ def _held(dataset: Mapping[str, Json]) -> str:
     name = dataset.get("name")
     told = [
         *([name] if isinstance(name, str) and name else []),
-        "entries not told" if count is None else f"{count:,} entries",
-        *([f"{size:,} bytes"] if size is not None else []),
+        _("entries not told") if count is None else ngettext("{count:,} entry", "{count:,} entries", count),
+        *([ngettext("{count:,} byte", "{count:,} bytes", size)] if size is not None else []),
     ]
-    return ", ".join(told)
+    return joined(", ", told)
 
 
 # -- reading a model --------------------------------------------------------------------------------------------------
@@ -259,10 +272,15 @@ def _held(dataset: Mapping[str, Json]) -> str:
 def _refuse_other_contract(model: Mapping[str, Json], contract: Contract) -> None:
     other = OTHER[contract.name]
     if contract.mark not in model and other.mark in model:
-        raise RejectedError(
-            f"{TITLE} speaks the contract `{other.name}`, this Switchyard `{contract.name}`. Have its operator set "
-            f"{setting(NAME, 'contract')}={other.name}, then ask for the training again."
+        sentence = _(
+            "{title} speaks the contract `{theirs}`, this Switchyard `{ours}`. Have its operator set "
+            "{setting}={theirs}, then ask for the training again.",
+            title=TITLE,
+            theirs=other.name,
+            ours=contract.name,
+            setting=setting(NAME, "contract"),
         )
+        raise RejectedError(sentence)
 
 
 def _sessions(model: Mapping[str, Json]) -> list[str] | None:
@@ -276,7 +294,7 @@ def _sessions(model: Mapping[str, Json]) -> list[str] | None:
 def _called(model: Mapping[str, Json], name: str) -> list[Mapping[str, Json]]:
     versions = model.get("versions")
     if not isinstance(versions, list):
-        raise UnreadableError(f"{TITLE} answered without the versions of the model.")
+        raise UnreadableError(_("{title} answered without the versions of the model.", title=TITLE))
     return [version for version in versions if isinstance(version, dict) and version.get("name") == name]
 
 
@@ -293,12 +311,27 @@ def _active_state(model: Mapping[str, Json]) -> str:
 def _find_version(plan: Plan, claim: Mapping[str, Json], model: Mapping[str, Json]) -> Found:
     before, name = claim.get("versions"), _new_name(plan)
     if not isinstance(before, list):
-        return Found(word="which versions were there before the start is not known")
+        return Found(word=_("which versions were there before the start is not known"))
     new = [version for version in _called(model, name) if _id(version) not in before]
     sessions = [_training_session(version) for version in new]
     if all(sessions):
-        return _found(sessions, f"versions called {name} are in training")
-    return Found(word=f"of the new versions called {name} not all are in training: {_listed(map(_id, new))}")
+        return _found(sessions, _versions_in_training(len(sessions), name))
+    return Found(
+        word=_(
+            "of the new versions called {name} not all are in training: {versions}",
+            name=name,
+            versions=_listed(map(_id, new)),
+        )
+    )
+
+
+def _versions_in_training(count: int, name: str) -> str:
+    return ngettext(
+        "{count} new version called {name} is in training",
+        "{count} new versions called {name} are in training",
+        count,
+        name=name,
+    )
 
 
 def _training_session(version: Mapping[str, Json]) -> str:
@@ -309,11 +342,11 @@ def _training_session(version: Mapping[str, Json]) -> str:
     return _id(status.get("trainingSessionId"))
 
 
-def _found(candidates: list[str], what: str) -> Found:
-    """Exactly one is the one; several are shown to the person who is asked."""
+def _found(candidates: list[str], counted: str) -> Found:
+    """Exactly one is the one; several are shown to the person who is asked, after the words that count them."""
     if len(candidates) == 1:
         return Found(remote_id=candidates[0])
-    return Found(word=f"{len(candidates)} new {what}{': ' if candidates else ''}{_listed(candidates)}")
+    return Found(word=joined(": ", [counted, _listed(candidates)]) if candidates else counted)
 
 
 def _listed(ids: Any) -> str:
@@ -330,7 +363,7 @@ def _new_name(plan: Plan) -> str:
 
 def _remote_id(watched: Watched) -> str:
     if watched.remote_id is None:
-        raise RejectedError(f"The id of this training at {TITLE} is not known.")
+        raise RejectedError(_("The id of this training at {title} is not known.", title=TITLE))
     return watched.remote_id
 
 

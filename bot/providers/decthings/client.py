@@ -7,6 +7,7 @@ from bot.errors import ProviderError, RejectedError, UnreadableError
 from bot.providers.decthings.refusals import TITLE, to_error
 from bot.providers.decthings.wire import FrameError, Message, decode_reply, encode_request
 from bot.providers.http import Http, Reply, Sessions
+from bot.sentences import _
 
 BINARY = "application/octet-stream"
 
@@ -44,7 +45,7 @@ class Client:
         if isinstance(error, dict):
             raise to_error(error, self.clean, reply.status)
         if not isinstance(result, dict):
-            raise UnreadableError(f"{TITLE} answered with neither a result nor an error.")
+            raise UnreadableError(_("{title} answered with neither a result nor an error.", title=TITLE))
         return Message(body=result, blobs=message.blobs)
 
     def _judge(self, reply: Reply) -> ProviderError | None:
@@ -62,23 +63,27 @@ def _encode(params: Mapping[str, Json], blobs: Sequence[bytes]) -> bytes:
     try:
         return encode_request(params, blobs)
     except FrameError as error:
-        raise RejectedError(f"This cannot be sent to {TITLE}: {error}.") from None
+        raise RejectedError(_("This cannot be sent to {title}: {problem}.", title=TITLE, problem=str(error))) from None
 
 
 def _decode(reply: Reply) -> Message:
     kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != BINARY:
-        raise UnreadableError(f"{TITLE} answered with {_shown(kind)} instead of {BINARY}.")
+        raise UnreadableError(
+            _("{title} answered with {kind} instead of {binary}.", title=TITLE, kind=_shown(kind), binary=BINARY)
+        )
     try:
         return decode_reply(reply.body)
     except FrameError as error:
-        raise UnreadableError(f"{TITLE} answered with bytes that are not a reply ({error}).") from None
+        sentence = _("{title} answered with bytes that are not a reply ({problem}).", title=TITLE, problem=str(error))
+        raise UnreadableError(sentence) from None
 
 
 def _shown(kind: str) -> str:
-    return kind[:60] if kind and kind.isprintable() else "something untold"
+    return kind[:60] if kind and kind.isprintable() else _("something untold")
 
 
 def _unknown_call() -> RejectedError:
     """Documented: 404 is an unknown API or method (decthings.com/reference/http), not an unknown training."""
-    return RejectedError(f"{TITLE} does not know this call (HTTP 404). Does its base URL end in /v0?", status=404)
+    sentence = _("{title} does not know this call (HTTP 404). Does its base URL end in /v0?", title=TITLE)
+    return RejectedError(sentence, status=404)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.domain.requests import Json
 from bot.errors import UsageError
 from bot.providers.decthings.wire import ElementType, FrameError, Tensor, encode_tensor
+from bot.sentences import _, joined, ngettext
 
 T = ElementType
 
@@ -34,7 +35,7 @@ def parse_parameter(name: str, text: str) -> Json:
     """
     head, colon, rest = text.partition(":")
     if not colon:
-        raise _fault(name, text, f"does not say of which type it is: write `{name}=TYPE:{_cut(text)}`. {_types(name)}")
+        raise _fault(name, text, joined(" ", [_lacks_type(name, text), _types(name)]))
     if head.lower() == "dataset":
         return _parse_dataset(name, text, rest)
     return _parse_values(name, text, _parse_type(name, text, head), rest)
@@ -55,11 +56,13 @@ def is_dataset(value: Mapping[str, Json]) -> bool:
 def shown(value: Mapping[str, Json]) -> str:
     """The value in a line for people: `data set ds-1, key train`, `u32 10`, `f64 0.1, 0.2 (2 values)`."""
     if is_dataset(value):
-        return f"data set {value['datasetId']}, key {value['datasetKey']}"
+        return _("data set {dataset}, key {key}", dataset=value["datasetId"], key=value["datasetKey"])
     listed = ", ".join(_shown_element(element) for element in value["elements"][:MOST_SHOWN])
     more = ", …" if len(value["elements"]) > MOST_SHOWN else ""
-    count = f" ({len(value['elements'])} values)" if value["shape"] else ""
-    return f"{value['type']} {listed}{more}{count}"
+    typed = f"{value['type']} {listed}{more}"
+    if not value["shape"]:
+        return typed
+    return ngettext("{values} ({count} value)", "{values} ({count} values)", len(value["elements"]), values=typed)
 
 
 def written(value: Mapping[str, Json]) -> str:
@@ -82,11 +85,24 @@ def _shown_element(element: Json) -> str:
 
 
 def _types(name: str) -> str:
-    return f"The types are {', '.join(TYPES)}; a data set is written `{name}=dataset:ID/KEY`"
+    return _("The types are {types}; a data set is written `{name}=dataset:ID/KEY`.", types=", ".join(TYPES), name=name)
 
 
-def _fault(name: str, text: str, what: str, suggestion: str = "") -> UsageError:
-    return UsageError(f"`{_cut(f'{name}={text}')}` {what}.", word=f"{name}={text}", suggestion=suggestion)
+def _lacks_type(name: str, text: str) -> str:
+    return _(
+        "`{parameter}` does not say of which type it is: write `{name}=TYPE:{text}`.",
+        parameter=_quoted(name, text),
+        name=name,
+        text=_cut(text),
+    )
+
+
+def _fault(name: str, text: str, sentence: str, suggestion: str = "") -> UsageError:
+    return UsageError(sentence, word=f"{name}={text}", suggestion=suggestion)
+
+
+def _quoted(name: str, text: str) -> str:
+    return _cut(f"{name}={text}")
 
 
 def _cut(text: str) -> str:
@@ -96,7 +112,12 @@ def _cut(text: str) -> str:
 def _parse_dataset(name: str, text: str, rest: str) -> Json:
     dataset, slash, key = rest.partition("/")
     if not (dataset and slash and key):
-        raise _fault(name, text, f"names no key of a data set: write `{name}=dataset:ID/KEY`")
+        sentence = _(
+            "`{parameter}` names no key of a data set: write `{name}=dataset:ID/KEY`.",
+            parameter=_quoted(name, text),
+            name=name,
+        )
+        raise _fault(name, text, sentence)
     return {"type": "dataset", "datasetId": dataset, "datasetKey": key}
 
 
@@ -104,10 +125,19 @@ def _parse_type(name: str, text: str, head: str) -> ElementType:
     if head.lower() in TYPES:
         return ElementType(head.lower())
     if head.lower() in MEDIA:
-        raise _fault(name, text, f"cannot be typed: put {head.lower()} data into a data set, `{name}=dataset:ID/KEY`")
+        media = _(
+            "`{parameter}` cannot be typed: put {type} data into a data set, `{name}=dataset:ID/KEY`.",
+            parameter=_quoted(name, text),
+            type=head.lower(),
+            name=name,
+        )
+        raise _fault(name, text, media)
     near = difflib.get_close_matches(head.lower(), [*TYPES, "dataset"], n=1, cutoff=0.5)
     suggestion = f"{name}={near[0]}{text[len(head) :]}" if near else ""
-    raise _fault(name, text, f"has the type `{_cut(head)}`, which there is not. {_types(name)}", suggestion)
+    unknown = _(
+        "`{parameter}` has the type `{type}`, which there is not.", parameter=_quoted(name, text), type=_cut(head)
+    )
+    raise _fault(name, text, joined(" ", [unknown, _types(name)]), suggestion)
 
 
 def _parse_values(name: str, text: str, kind: ElementType, rest: str) -> Json:
@@ -115,7 +145,10 @@ def _parse_values(name: str, text: str, kind: ElementType, rest: str) -> Json:
     try:
         elements = [_PARSERS.get(kind, _parse_integer)(part) for part in parts]
     except ValueError as error:
-        raise _fault(name, text, f"is not {kind}: {error}") from None
+        sentence = _(
+            "`{parameter}` is not {type}: {why}.", parameter=_quoted(name, text), type=kind.value, why=str(error)
+        )
+        raise _fault(name, text, sentence) from None
     value = {"type": kind.value, "shape": [len(parts)] if len(parts) > 1 else [], "elements": elements}
     _check_range(name, text, value)
     return value
@@ -132,12 +165,21 @@ def _check_range(name: str, text: str, value: Mapping[str, Json]) -> None:
     try:
         encode_tensor(to_tensor(value))
     except FrameError:
-        what = f"has a value that {kind} does not hold{_range(kind)}"
-        raise _fault(name, text, what, _wider(name, text, value["elements"])) from None
+        sentence = _out_of_range(kind, _quoted(name, text))
+        raise _fault(name, text, sentence, _wider(name, text, value["elements"])) from None
 
 
-def _range(kind: ElementType) -> str:
-    return ": {} to {}".format(*_limits(kind)) if kind in BITS else ""
+def _out_of_range(kind: ElementType, parameter: str) -> str:
+    if kind not in BITS:
+        return _("`{parameter}` has a value that {type} does not hold.", parameter=parameter, type=kind.value)
+    least, most = _limits(kind)
+    return _(
+        "`{parameter}` has a value that {type} does not hold: {least} to {most}.",
+        parameter=parameter,
+        type=kind.value,
+        least=least,
+        most=most,
+    )
 
 
 def _limits(kind: ElementType) -> tuple[int, int]:
@@ -162,29 +204,29 @@ def _holds(kind: ElementType, number: int) -> bool:
 
 def _parse_integer(part: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]+", part):
-        raise ValueError(f"`{_cut(part)}` is not a whole number" if part else "a value is missing")
+        raise ValueError(_("`{part}` is not a whole number", part=_cut(part)) if part else _("a value is missing"))
     if len(part) > MOST_DIGITS:
-        raise ValueError(f"`{_cut(part)}` is too large")
+        raise ValueError(_("`{part}` is too large", part=_cut(part)))
     return int(part)
 
 
 def _parse_decimal(part: str) -> float:
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", part):
-        raise ValueError(f"`{_cut(part)}` is not a number" if part else "a value is missing")
+        raise ValueError(_("`{part}` is not a number", part=_cut(part)) if part else _("a value is missing"))
     if not math.isfinite(float(part)):
-        raise ValueError(f"`{_cut(part)}` is too large")
+        raise ValueError(_("`{part}` is too large", part=_cut(part)))
     return float(part)
 
 
 def _parse_boolean(part: str) -> bool:
     if part.lower() not in ("true", "false"):
-        raise ValueError(f"`{_cut(part)}` is neither true nor false")
+        raise ValueError(_("`{part}` is neither true nor false", part=_cut(part)))
     return part.lower() == "true"
 
 
 def _parse_binary(part: str) -> str:
     if not re.fullmatch(r"([0-9a-fA-F]{2})*", part):
-        raise ValueError(f"`{_cut(part)}` is not made of pairs of hex digits")
+        raise ValueError(_("`{part}` is not made of pairs of hex digits", part=_cut(part)))
     return part.lower()
 
 

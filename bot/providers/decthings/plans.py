@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.domain.arguments import Argument, Arguments, Family, Kind
 from bot.domain.recurring import EVERY
@@ -13,17 +14,50 @@ from bot.providers.decthings.parameters import is_dataset, parse_parameter, show
 from bot.providers.decthings.refusals import NAME
 from bot.providers.decthings.wire import MOST_BLOBS, encode_tensor
 from bot.providers.section import setting
+from bot.sentences import _
 
 PARAMETERS = "parameters"
 OPTIONS = ("launcher", "cpus", "memory", "gpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How people are told of what a training makes, and of what it starts from."""
+
+    name_label: str
+    name_what: str
+    source_what: str
+    made: str
+    active: str
+
+
+WORDINGS: Mapping[str, Wording] = {
+    "states": Wording(
+        name_label=_("NEW-STATE-NAME"),
+        name_what=_("the name of the state that the training makes"),
+        source_what=_("the state to start from; else the active one"),
+        made=_("New state"),
+        active=_("the active state"),
+    ),
+    "versions": Wording(
+        name_label=_("NEW-VERSION-NAME"),
+        name_what=_("the name of the version that the training makes"),
+        source_what=_("the version to start from"),
+        made=_("New version"),
+        active=_("the active version"),
+    ),
+}
+"""By the name of the contract."""
 
 # -- arguments --------------------------------------------------------------------------------------------------------
 
 
 def arguments_of(contract: Contract) -> Arguments:
     """The arguments under a contract: they differ in what a training starts from."""
-    model = Argument(name="model", label="MODEL-ID", what="the id of the model", refuse=_refuse_blank)
-    session = Argument(name="session", label="SESSION-ID", what="the id of the training session", refuse=_refuse_blank)
+    model = Argument(name="model", label=_("MODEL-ID"), what=_("the id of the model"), refuse=_refuse_blank)
+    session = Argument(
+        name="session", label=_("SESSION-ID"), what=_("the id of the training session"), refuse=_refuse_blank
+    )
     return Arguments(
         positionals=(model, _new_name(contract)),
         options=(_source(contract), *_LOCATION, EVERY),
@@ -48,8 +82,8 @@ def _examples(contract: Contract) -> tuple[str, ...]:
 def _new_name(contract: Contract) -> Argument:
     return Argument(
         name="name",
-        label=f"NEW-{contract.option.upper()}-NAME",
-        what=f"the name of the {contract.option} that the training makes",
+        label=WORDINGS[contract.name].name_label,
+        what=WORDINGS[contract.name].name_what,
         refuse=_refuse_blank,
         unique=True,
     )
@@ -59,7 +93,7 @@ def _source(contract: Contract) -> Argument:
     return Argument(
         name=contract.option,
         label=f"{contract.option}=ID",
-        what=f"the {contract.option} to start from" + ("" if _is_required(contract) else "; else the active one"),
+        what=WORDINGS[contract.name].source_what,
         required=_is_required(contract),
         refuse=_refuse_blank,
     )
@@ -74,7 +108,7 @@ def _parameters(contract: Contract) -> Family:
         name=PARAMETERS,
         prefix="param.",
         label="NAME=dataset:ID/KEY | NAME=TYPE:VALUE[,VALUE]",
-        what="a parameter of the model's train function: a key of a data set, or values such as `f64:0.001`",
+        what=_("a parameter of the model's train function: a key of a data set, or values such as `f64:0.001`"),
         parse=_parser(contract),
         write=written,
         is_open=True,
@@ -98,20 +132,26 @@ def _refuse_other_contract(name: str, contract: Contract) -> None:
 
 def _belongs_elsewhere(contract: Contract) -> str:
     other = OTHER[contract.name]
-    return (
-        f"`{other.option}=` belongs to Decthings' contract `{other.name}`, but {setting(NAME, 'contract')} is "
-        f"`{contract.name}`. There is `{contract.option}=` instead."
+    return _(
+        "`{option}=` belongs to Decthings' contract `{theirs}`, but {setting} is `{ours}`. There is `{instead}=` "
+        "instead.",
+        option=other.option,
+        theirs=other.name,
+        setting=setting(NAME, "contract"),
+        ours=contract.name,
+        instead=contract.option,
     )
 
 
 def _refuse_misspelt(name: str, text: str, options: Sequence[str]) -> None:
     near = difflib.get_close_matches(name.lower(), options, n=1, cutoff=0.7)
     if near:
-        raise UsageError(f"There is no option `{name}`.", word=name, suggestion=f"{near[0]}={text}")
+        sentence = _("There is no option `{name}`.", name=name)
+        raise UsageError(sentence, word=name, suggestion=f"{near[0]}={text}")
 
 
 def _refuse_blank(text: str) -> str | None:
-    return None if text.strip() else "It cannot be empty."
+    return None if text.strip() else _("It cannot be empty.")
 
 
 def _refuse_gpu(text: str) -> str | None:
@@ -120,35 +160,35 @@ def _refuse_gpu(text: str) -> str | None:
         return None
     if model.strip() and re.fullmatch("[1-9][0-9]{0,3}", count):
         return None
-    return f'`{text}` is not written MODEL:COUNT, such as `L4:1` or `"A100 80GB:2"`.'
+    return _('`{text}` is not written MODEL:COUNT, such as `L4:1` or `"A100 80GB:2"`.', text=text)
 
 
 _LOCATION = (
     Argument(
         name="launcher",
         label="launcher=ID",
-        what="the persistent launcher to run on; else the configured one",
+        what=_("the persistent launcher to run on; else the configured one"),
         required=False,
         refuse=_refuse_blank,
     ),
     Argument(
         name="cpus",
         label="cpus=N",
-        what="CPUs of a temporary launcher; with memory=",
+        what=_("CPUs of a temporary launcher; with memory="),
         kind=Kind.DECIMAL,  # 0.125 to 2 in older, any number in newer versions of the client (src/types.ts)
         required=False,
     ),
     Argument(
         name="memory",
         label="memory=MIB",
-        what="memory of a temporary launcher in MiB; with cpus=",
+        what=_("memory of a temporary launcher in MiB; with cpus="),
         kind=Kind.INTEGER,
         required=False,
     ),
     Argument(
         name="gpu",
         label="gpu=MODEL[:COUNT]",
-        what="graphics processors of a temporary launcher",
+        what=_("graphics processors of a temporary launcher"),
         required=False,
         refuse=_refuse_gpu,
     ),
@@ -164,35 +204,45 @@ def check(request: TrainRequest, contract: Contract, launcher: str) -> None:
     _check_location(request.params, launcher)
     count = len(request.params.get(PARAMETERS, {}))
     if count > MOST_BLOBS:
-        raise UsageError(f"Decthings takes at most {MOST_BLOBS} parameters; these are {count}.")
+        raise UsageError(
+            _("Decthings takes at most {most} parameters; these are {given}.", most=MOST_BLOBS, given=count)
+        )
 
 
 def _check_source(params: Mapping[str, Json], contract: Contract) -> None:
     if OTHER[contract.name].option in params:
         raise UsageError(_belongs_elsewhere(contract), word=OTHER[contract.name].option)
     if _is_required(contract) and not params.get(contract.option):
-        raise UsageError(f"Add `{contract.option}=ID`: Decthings has to be told which version to start from.")
+        raise UsageError(
+            _("Add `{option}=ID`: Decthings has to be told which version to start from.", option=contract.option)
+        )
 
 
 def _check_location(params: Mapping[str, Json], launcher: str) -> None:
     temporary = [name for name in ("cpus", "memory", "gpu") if name in params]
     if "launcher" in params and temporary:
         word = temporary[0]
-        raise UsageError(
-            f"`launcher=` names a launcher that exists, `{word}=` describes a new one: say one of them.", word=word
+        sentence = _(
+            "`launcher=` names a launcher that exists, `{option}=` describes a new one: say one of them.", option=word
         )
+        raise UsageError(sentence, word=word)
     for missing in ("cpus", "memory"):
         if temporary and missing not in params:
-            raise UsageError(
-                f"`{temporary[0]}=` needs `{missing}=` beside it, such as `cpus=2 memory=4096`.", word=temporary[0]
+            sentence = _(
+                "`{option}=` needs `{missing}=` beside it, such as `cpus=2 memory=4096`.",
+                option=temporary[0],
+                missing=missing,
             )
+            raise UsageError(sentence, word=temporary[0])
     if "cpus" in params and not params["cpus"] > 0:
-        raise UsageError("`cpus=` needs more than none, such as `cpus=2` or `cpus=0.5`.", word="cpus")
+        raise UsageError(_("`cpus=` needs more than none, such as `cpus=2` or `cpus=0.5`."), word="cpus")
     if not (temporary or params.get("launcher") or launcher):
-        raise UsageError(
-            "Say where it is to run: `launcher=ID`, or `cpus=2 memory=4096` for a temporary launcher. "
-            f"With {setting(NAME, 'launcher')} set, that one is used."
+        sentence = _(
+            "Say where it is to run: `launcher=ID`, or `cpus=2 memory=4096` for a temporary launcher. With {setting} "
+            "set, that one is used.",
+            setting=setting(NAME, "launcher"),
         )
+        raise UsageError(sentence)
 
 
 # -- body, summary, frame ---------------------------------------------------------------------------------------------
@@ -241,23 +291,31 @@ def _gpus(text: str) -> dict[str, Json]:
 
 def to_summary(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """The lines that people read before they say yes."""
-    params, contract = body["params"], CONTRACTS[body["contract"]]
+    params, contract, wording = body["params"], CONTRACTS[body["contract"]], WORDINGS[body["contract"]]
     values = iter(body["values"])
     named = [(param["name"], param.get("data") or next(values)) for param in params["params"]]
     return (
-        (f"New {contract.option}", params[contract.new_name]),
-        ("Starts from", params.get(contract.source) or f"the active {contract.option}"),
-        *((f"Parameter {name}", shown(value)) for name, value in named),
-        ("Runs on", _shown_location(params["executionLocation"])),
+        (wording.made, params[contract.new_name]),
+        (_("Starts from"), params.get(contract.source) or wording.active),
+        *((_("Parameter {name}", name=name), shown(value)) for name, value in named),
+        (_("Runs on"), _shown_location(params["executionLocation"])),
     )
 
 
 def _shown_location(location: Mapping[str, Json]) -> str:
     if "spec" not in location:
-        return f"launcher {location['persistentLauncherId']}"
+        return _("launcher {launcher}", launcher=location["persistentLauncherId"])
     spec = location["spec"]
-    gpus = f", {spec['gpus']['count']} × {spec['gpus']['model']}" if "gpus" in spec else ""
-    return f"a temporary launcher: {spec['cpus']} CPU, {spec['memoryMebibytes']:,} MiB{gpus}"
+    cpus, memory = spec["cpus"], spec["memoryMebibytes"]
+    if "gpus" not in spec:
+        return _("a temporary launcher: {cpus} CPU, {memory:,} MiB", cpus=cpus, memory=memory)
+    return _(
+        "a temporary launcher: {cpus} CPU, {memory:,} MiB, {gpus} × {gpu}",
+        cpus=cpus,
+        memory=memory,
+        gpus=spec["gpus"]["count"],
+        gpu=spec["gpus"]["model"],
+    )
 
 
 def to_blobs(body: Mapping[str, Json]) -> list[bytes]:

@@ -10,6 +10,7 @@ from bot.errors import UnreadableError
 from bot.providers.decthings.contracts import CONTRACTS
 from bot.providers.decthings.refusals import TITLE
 from bot.providers.decthings.wire import FrameError, Message, decode_tensors
+from bot.sentences import _, joined
 
 WORDS: Mapping[str, Phase] = {
     "starting": Phase.QUEUED,
@@ -21,15 +22,15 @@ WORDS: Mapping[str, Phase] = {
 }
 
 REASONS: Mapping[str, str] = {
-    "cancelled": "cancelled",
-    "launcher_terminated": "its launcher was terminated",
-    "server_overloaded": "the server was overloaded",
-    "invalid_executable_file": "its executable file is not valid",
-    "read_executable_file_failed": "its executable file could not be read",
-    "unknown": "Decthings gives no reason",
-    "exception": "an exception",
-    "code_terminated": "its code ended",
-    "max_duration_exceeded": "it took too long",
+    "cancelled": _("cancelled"),
+    "launcher_terminated": _("its launcher was terminated"),
+    "server_overloaded": _("the server was overloaded"),
+    "invalid_executable_file": _("its executable file is not valid"),
+    "read_executable_file_failed": _("its executable file could not be read"),
+    "unknown": _("Decthings gives no reason"),
+    "exception": _("an exception"),
+    "code_terminated": _("its code ended"),
+    "max_duration_exceeded": _("it took too long"),
 }
 
 MOST_METRICS = 8
@@ -42,7 +43,7 @@ def to_status(session: Mapping[str, Json], clean: Callable[[str], str] = str) ->
     status = session.get("status")
     word = status.get("state") if isinstance(status, dict) else None
     if not isinstance(status, dict) or not isinstance(word, str):
-        raise UnreadableError(f"{TITLE} answered without the state of the training.")
+        raise UnreadableError(_("{title} answered without the state of the training.", title=TITLE))
     phase = WORDS.get(word)
     return RemoteStatus(
         phase=Phase.CANCELLED if phase is Phase.FAILED and _reason(status) == "cancelled" else phase,
@@ -59,7 +60,7 @@ def _detail(phase: Phase | None, status: Mapping[str, Json], clean: Callable[[st
         return _failure(status, clean)
     progress = _number(status.get("progress"))
     if phase is Phase.RUNNING and progress is not None and _percent(progress) is None:
-        return f"progress {progress:g}"
+        return _("progress {progress:g}", progress=progress)
     return ""
 
 
@@ -93,9 +94,13 @@ def _failure(status: Mapping[str, Json], clean: Callable[[str], str]) -> str:
     """The reason, where it arose, and what is said of it: `an exception in train: ValueError: x`."""
     reason, code = _failed(status), _reason(status)
     at, said = reason.get("at"), reason.get("exceptionDetails")
-    where = f" in {clean(at)}" if isinstance(at, str) and at else ""
-    more = f": {clean(_essence(said))}" if isinstance(said, str) and said.strip() else _ending(reason)
-    return REASONS.get(code, clean(code)) + where + more
+    why = REASONS.get(code, clean(code))
+    if isinstance(at, str) and at:
+        why = _("{reason} in {function}", reason=why, function=clean(at))
+    if isinstance(said, str) and said.strip():
+        return joined(": ", [why, clean(_essence(said))])
+    facts = _ending(reason)
+    return _("{reason} ({facts})", reason=why, facts=facts) if facts else why
 
 
 def _essence(exception: str) -> str:
@@ -105,14 +110,14 @@ def _essence(exception: str) -> str:
 
 
 def _ending(reason: Mapping[str, Json]) -> str:
-    signal = reason.get("signal")
+    """How the code ended; "" where nothing is told of it."""
+    code, signal = _number(reason.get("exitCode")), reason.get("signal")
     facts = [
-        f"exit code {code:g}" if (code := _number(reason.get("exitCode"))) is not None else "",
-        f"signal {signal[:20]}" if isinstance(signal, str) and signal else "",
-        "out of memory" if reason.get("oom") is True else "",
+        _("exit code {code:g}", code=code) if code is not None else "",
+        _("signal {signal}", signal=signal[:20]) if isinstance(signal, str) and signal else "",
+        _("out of memory") if reason.get("oom") is True else "",
     ]
-    said = ", ".join(fact for fact in facts if fact)
-    return f" ({said})" if said else ""
+    return joined(", ", filter(None, facts))
 
 
 def _result(status: Mapping[str, Json]) -> dict[str, Json]:

@@ -21,6 +21,8 @@ from enum import StrEnum
 from types import UnionType
 from typing import Any, NoReturn, TypeVar
 
+from bot.sentences import _, ngettext
+
 MOST_BLOBS = 255
 MOST_DIMENSIONS = 255
 MOST_VARINT = 2**64 - 1
@@ -144,7 +146,7 @@ def decode_reply(data: bytes) -> Message:
 
 def _read_request(reader: "_Reader") -> Message:
     count, size = reader.byte(), reader.varint()
-    sizes = [reader.varint() for _ in range(count)]
+    sizes = [reader.varint() for _blob in range(count)]
     body = _decode_json(reader.take(size))
     return Message(body=body, blobs=tuple(reader.take(size) for size in sizes))
 
@@ -157,7 +159,7 @@ def _encode_json(body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except ValueError as error:
-        raise FrameError(f"not JSON: {error}") from None
+        raise FrameError(_("not JSON: {problem}", problem=str(error))) from None
 
 
 def _decode_json(data: bytes) -> Mapping[str, Any]:
@@ -166,9 +168,9 @@ def _decode_json(data: bytes) -> Mapping[str, Any]:
         # Half of a surrogate pair can be escaped in JSON but stored and sent nowhere.
         value = json.loads(_encode_whole(value)) if b"\\u" in data else value
     except (ValueError, RecursionError) as error:
-        raise FrameError(f"not JSON: {type(error).__name__}") from None
+        raise FrameError(_("not JSON: {problem}", problem=type(error).__name__)) from None
     if not isinstance(value, dict):
-        raise FrameError("JSON, but not an object")
+        raise FrameError(_("JSON, but not an object"))
     return value
 
 
@@ -246,7 +248,7 @@ def _read_tensor(reader: "_Reader") -> Tensor:
     kind = _KINDS.get(code)
     if kind is None:
         raise FrameError(f"tensors of type {code} cannot be read")
-    shape = tuple(reader.varint() for _ in range(dimensions))
+    shape = tuple(reader.varint() for _dimension in range(dimensions))
     return Tensor(kind=kind, shape=shape, elements=_read_elements(reader, kind, math.prod(shape)))
 
 
@@ -316,7 +318,9 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         if size > self.left:
-            raise FrameError(f"{self.left} bytes where more are announced")
+            raise FrameError(
+                ngettext("{count} byte where more are announced", "{count} bytes where more are announced", self.left)
+            )
         self._at += size
         return self._data[self._at - size : self._at]
 
@@ -343,7 +347,7 @@ def _read_all(data: bytes, read: Callable[[_Reader], R]) -> R:
     reader = _Reader(data)
     value = read(reader)
     if reader.left:
-        raise FrameError(f"{reader.left} bytes too many")
+        raise FrameError(ngettext("{count} byte too many", "{count} bytes too many", reader.left))
     return value
 
 
