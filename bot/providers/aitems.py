@@ -176,14 +176,14 @@ def _refuse_out_of_range(name: str, text: str, value: Json) -> None:
 
 
 SERVICE_ID = Argument(
-    name="service", label=_("SERVICE-ID"), what=_("the AiTEMS service, of type batch"), refuse=_refuse_id
+    name="service", label="SERVICE-ID", what=_("the AiTEMS service, of type batch"), refuse=_refuse_id
 )
 ARGUMENTS = Arguments(
     positionals=(
         SERVICE_ID,
         Argument(
             name="types",
-            label=_("TYPE[,TYPE]"),
+            label="TYPE[,TYPE]",
             what=_("what to train: personalRecommend, relatedItem, pop"),
             kind=Kind.WORDS,
             choices=TYPES,
@@ -212,8 +212,8 @@ ARGUMENTS = Arguments(
     examples=("/train aitems svcmovies01 pop", "/train aitems svcmovies01 pop,relatedItem hp.item_top_n=20000"),
     reference=(
         SERVICE_ID,
-        Argument(name="type", label=_("TYPE"), what=_("the type of the training"), choices=TYPES),
-        Argument(name="version", label=_("VERSION"), what=_("the version of the training"), refuse=_refuse_id),
+        Argument(name="type", label="TYPE", what=_("the type of the training"), choices=TYPES),
+        Argument(name="version", label="VERSION", what=_("the version of the training"), refuse=_refuse_id),
     ),
     reference_example="/status aitems svcmovies01 pop v0pop000001",
 )

@@ -34,8 +34,6 @@ WORDS: Mapping[str, Phase] = {
 STOPPING = "stopping"
 READY = "ready"
 """Documented as "training available", and the only word that can follow `stopping`: an end after it, else no move."""
-REQUESTED_AT = _("requested at")
-"""A label among the metrics, where labels are kept as plain texts."""
 ENDS = frozenset({Phase.TRAINED, Phase.FAILED, Phase.CANCELLED})
 
 
@@ -173,7 +171,7 @@ def _requested_at(trains: Sequence[Train], zone: ZoneInfo) -> dict[str, Json]:
     """When the first of the trainings was requested, ISO 8601 in UTC. `createdDate` is glossed as the service's date,
     but recorded values are the training's."""
     times = [at for train in trains if (at := read_time(train.created, zone)) is not None]
-    return {REQUESTED_AT.template: min(times).isoformat(timespec="seconds")} if times else {}
+    return {"requested at": min(times).isoformat(timespec="seconds")} if times else {}
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime | None:

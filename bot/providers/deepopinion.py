@@ -18,6 +18,7 @@ from bot.domain.arguments import Argument, Arguments, Choice, Kind
 from bot.domain.jobs import Phase, RemoteStatus
 from bot.domain.recurring import EVERY
 from bot.domain.requests import Json, Payload, Plan, TrainRequest
+from bot.domain.text import listed
 from bot.errors import (
     ConfigurationError,
     CredentialsError,
@@ -98,14 +99,14 @@ def _refuse_blanks(text: str) -> str | None:
 
 
 PROJECT = Argument(
-    name="project", label=_("PROJECT-ID"), what=_("the number of the project"), kind=Kind.INTEGER, steers=True
+    name="project", label="PROJECT-ID", what=_("the number of the project"), kind=Kind.INTEGER, steers=True
 )
 ARGUMENTS = Arguments(
     positionals=(
         PROJECT,
         Argument(
             name="name",
-            label=_("NAME"),
+            label="NAME",
             what=_("the new model's name, which nothing else in the workspace may have"),
             refuse=_refuse_blanks,
             unique=True,
@@ -155,7 +156,7 @@ ARGUMENTS = Arguments(
         "/train deepopinion 1 reviews-2026 language=en sessions=1,2",
         '/train deepopinion 1 reviews-2026 base=7 train=1,2 test=3 title="Reviews 2026"',
     ),
-    reference=(PROJECT, Argument(name="id", label=_("MODEL-ID"), what=_("the number of the model"), kind=Kind.INTEGER)),
+    reference=(PROJECT, Argument(name="id", label="MODEL-ID", what=_("the number of the model"), kind=Kind.INTEGER)),
     reference_example="/status deepopinion 1 11",
 )
 
@@ -373,7 +374,7 @@ class DeepOpinion(Defaults):
             sentence = _(
                 "`sessions=` makes {title} ignore {options}: give either `sessions=`, or `train=` and `test=`.",
                 title=TITLE,
-                options=_("`train=` and `test=`") if len(others) == 2 else others[0],
+                options=listed(others),
             )
             raise UsageError(sentence, word="sessions=")
 

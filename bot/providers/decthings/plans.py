@@ -24,7 +24,6 @@ OPTIONS = ("launcher", "cpus", "memory", "gpu")
 class Wording:
     """How people are told of what a training makes, and of what it starts from."""
 
-    name_label: str
     name_what: str
     source_what: str
     made: str
@@ -33,14 +32,12 @@ class Wording:
 
 WORDINGS: Mapping[str, Wording] = {
     "states": Wording(
-        name_label=_("NEW-STATE-NAME"),
         name_what=_("the name of the state that the training makes"),
         source_what=_("the state to start from; else the active one"),
         made=_("New state"),
         active=_("the active state"),
     ),
     "versions": Wording(
-        name_label=_("NEW-VERSION-NAME"),
         name_what=_("the name of the version that the training makes"),
         source_what=_("the version to start from"),
         made=_("New version"),
@@ -54,9 +51,9 @@ WORDINGS: Mapping[str, Wording] = {
 
 def arguments_of(contract: Contract) -> Arguments:
     """The arguments under a contract: they differ in what a training starts from."""
-    model = Argument(name="model", label=_("MODEL-ID"), what=_("the id of the model"), refuse=_refuse_blank)
+    model = Argument(name="model", label="MODEL-ID", what=_("the id of the model"), refuse=_refuse_blank)
     session = Argument(
-        name="session", label=_("SESSION-ID"), what=_("the id of the training session"), refuse=_refuse_blank
+        name="session", label="SESSION-ID", what=_("the id of the training session"), refuse=_refuse_blank
     )
     return Arguments(
         positionals=(model, _new_name(contract)),
@@ -82,7 +79,7 @@ def _examples(contract: Contract) -> tuple[str, ...]:
 def _new_name(contract: Contract) -> Argument:
     return Argument(
         name="name",
-        label=WORDINGS[contract.name].name_label,
+        label=f"NEW-{contract.option.upper()}-NAME",
         what=WORDINGS[contract.name].name_what,
         refuse=_refuse_blank,
         unique=True,
