@@ -225,7 +225,7 @@ class Told:
         return self.verdict.is_good and self.met > 0
 
     def __str__(self) -> str:
-        return f"{self.cell}: {self.verdict if self.met else 'the fault was not met'} ({self.seconds:.0f} s)"
+        return f"{self.cell}: {'' if self.met else 'the fault was not met; '}{self.verdict} ({self.seconds:.0f} s)"
 
 
 async def tell(cell: Cell, here: Surroundings, folder: Path) -> Told:
