@@ -12,7 +12,7 @@ from bot.domain.policy import Act
 from bot.domain.recurring import Schedule, ScheduleState
 from bot.errors import SwitchyardError
 from bot.ports import Deps, Gate, Powers
-from bot.sentences import unpack
+from bot.sentences import _, joined, unpack
 from bot.usecases.former import kept_data, result_key, say_way_back, served_before
 
 _FORETOLD = AT_SERVICE - {JobState.CANCELLING}
@@ -71,25 +71,25 @@ async def _twin(deps: Deps, job: Job) -> Job | None:
 
 
 def _story_of(twin: Job | None) -> tuple[Button, ...]:
-    return (Button(label=f"Story {twin.id}", action="story", value=twin.id),) if twin else ()
+    return (Button(label=_("Story {id}", id=twin.id), action="story", value=twin.id),) if twin else ()
 
 
 async def buttons_of(deps: Deps, job: Job) -> tuple[Button, ...]:
     """What can be done with a job as it stands."""
-    _, powers = about(deps, job.request.provider)
+    _title, powers = about(deps, job.request.provider)
     return (*_buttons(job, powers), *await retrain_buttons(deps, job))
 
 
 def _repeats(job: Job) -> tuple[Button, ...]:
     """Ways to ask for the same once more, in any state."""
-    again = Button(label="Again", action="again", value=job.id)
-    return (again, Button(label="Show as command", action="as_command", value=job.id))
+    again = Button(label=_("Again"), action="again", value=job.id)
+    return (again, Button(label=_("Show as command"), action="as_command", value=job.id))
 
 
 def _pictures(job: Job) -> tuple[Button, ...]:
     """What can be drawn of its data."""
     has_labels = job.plan and job.plan.payload and job.plan.payload.balances
-    return (Button(label="Label balance", action="labels", value=job.id),) if has_labels else ()
+    return (Button(label=_("Label balance"), action="labels", value=job.id),) if has_labels else ()
 
 
 async def schedule_of(deps: Deps, job: Job) -> Schedule | None:
@@ -100,20 +100,23 @@ async def schedule_of(deps: Deps, job: Job) -> Schedule | None:
 def _recurs(job: Job, schedule: Schedule | None) -> tuple[str, ...]:
     if schedule is None or job.request.run is None:
         return ()
-    outlook = f": {schedule.outlook()}" if schedule.last_job == job.id else ""
-    return (f"Run {job.request.run.number} of `{schedule.id}`, {schedule.rhythm()}{outlook}.",)
+    number, id_, rhythm = job.request.run.number, schedule.id, schedule.rhythm()
+    if schedule.last_job != job.id:
+        return (_("Run {number} of `{id}`, {rhythm}.", number=number, id=id_, rhythm=rhythm),)
+    outlook = schedule.outlook()
+    return (_("Run {number} of `{id}`, {rhythm}: {outlook}.", number=number, id=id_, rhythm=rhythm, outlook=outlook),)
 
 
 def _stops(job: Job, schedule: Schedule | None) -> tuple[Button, ...]:
     """On the card of the latest run."""
     if schedule is None or schedule.state is ScheduleState.ENDED or schedule.last_job != job.id:
         return ()
-    return (replace(stop_button(schedule), label="Stop recurring"),)
+    return (replace(stop_button(schedule), label=_("Stop recurring")),)
 
 
 def stop_button(schedule: Schedule) -> Button:
     """The button that ends a recurring training."""
-    return Button(label="Stop", action="stop_recurring", value=schedule.id)
+    return Button(label=_("Stop"), action="stop_recurring", value=schedule.id)
 
 
 async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:
@@ -122,7 +125,7 @@ async def retrain_buttons(deps: Deps, job: Job) -> tuple[Button, ...]:
         return ()
     if await kept_data(deps, await served_before(deps, job)) is None:
         return ()
-    return (Button(label="Retrain with the previous data", action="retrain", value=job.id),)
+    return (Button(label=_("Retrain with the previous data"), action="retrain", value=job.id),)
 
 
 async def _way_back(deps: Deps, job: Job) -> tuple[str, ...]:
@@ -131,7 +134,7 @@ async def _way_back(deps: Deps, job: Job) -> tuple[str, ...]:
     if job.state not in SWITCHED or not powers.one_way:
         return ()
     former = await served_before(deps, job)
-    return (f"Way back: {say_way_back(title, former, await kept_data(deps, former))}",)
+    return (_("Way back: {way_back}", way_back=say_way_back(title, former, await kept_data(deps, former))),)
 
 
 async def result_of(deps: Deps, job: Job) -> Attachment | None:
@@ -147,7 +150,7 @@ async def _shared(deps: Deps, job: Job) -> tuple[str, ...]:
     """Why the result file does not stand in the conversation."""
     notice = await deps.store.notice(result_key(job.id))
     refused = unpack(notice.body.get("refused", "")) if notice else ""
-    return (f"It could not be put into this conversation: {refused}",) if refused else ()
+    return (_("It could not be put into this conversation: {problem}", problem=refused),) if refused else ()
 
 
 def about(deps: Deps, provider: str) -> tuple[str, Powers]:
@@ -161,16 +164,16 @@ def about(deps: Deps, provider: str) -> tuple[str, Powers]:
 
 def _buttons(job: Job, powers: Powers) -> tuple[Button, ...]:
     if job.state in BEFORE_THE_START or (powers.cancel and job.state in AT_SERVICE - {JobState.CANCELLING}):
-        return (Button(label="Cancel", action="cancel", value=job.id),)
+        return (Button(label=_("Cancel"), action="cancel", value=job.id),)
     if job.was_offered:
-        return (Button(label="Offer again", action="offer_again", value=job.id),)
+        return (Button(label=_("Offer again"), action="offer_again", value=job.id),)
     if job.state is JobState.FAILED and powers.failed_is_a_reading and job.remote_id:
-        return (Button(label="Keep watching", action="keep_watching", value=job.id),)
+        return (Button(label=_("Keep watching"), action="keep_watching", value=job.id),)
     return ()
 
 
 def _notes(deps: Deps, job: Job, title: str, powers: Powers, *, is_linked: bool) -> tuple[str, ...]:
-    again = f"With the kept data of training {job.request.kept_from}." if job.request.kept_from else ""
+    again = _("With the kept data of training {id}.", id=job.request.kept_from) if job.request.kept_from else ""
     notes = [again, _publishing(deps, job, title, powers), job.look.error, *_left(job, is_linked=is_linked)]
     return tuple(text for text in notes if text)
 
@@ -180,10 +183,13 @@ def _publishing(deps: Deps, job: Job, title: str, powers: Powers) -> str:
     if job.state in ENDS - {JobState.DONE} or powers.gate is not Gate.BEFORE:
         return ""
     rule = deps.policy.rule_for(Act.START, job.request.provider, job.request.model)
-    gated = "It was approved before the start. " if rule.needed else ""
     if powers.look_publishes:
-        return f"{gated}{title} publishes a finished model as soon as it is looked at, without another question."
-    return f"{gated}At {title}, results go live by themselves when the training completes."
+        said = _(
+            "{title} publishes a finished model as soon as it is looked at, without another question.", title=title
+        )
+    else:
+        said = _("At {title}, results go live by themselves when the training completes.", title=title)
+    return joined(" ", [_("It was approved before the start."), said]) if rule.needed else said
 
 
 def _left(job: Job, *, is_linked: bool) -> list[str]:
@@ -191,8 +197,8 @@ def _left(job: Job, *, is_linked: bool) -> list[str]:
     notes = job.look.notes
     size = notes.get("result_bytes")
     is_told = isinstance(size, int) and not is_linked
-    kept = f"The service's result file is kept ({size:,} bytes)." if is_told else ""
-    missing = notes.get("result_missing", "")
+    kept = _("The service's result file is kept ({size:,} bytes).", size=size) if is_told else ""
+    missing = unpack(notes.get("result_missing", ""))
     if job.state is JobState.PROMOTING and (job.switch or {}).get("accepted_at"):
-        return [kept, str(missing), "The service accepted the switch; it is not seen serving yet."]
-    return [kept, str(missing)]
+        return [kept, missing, _("The service accepted the switch; it is not seen serving yet.")]
+    return [kept, missing]

@@ -12,6 +12,7 @@ from bot.domain.requests import Payload, Plan, SourceFile, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import DataError, MessengerError, ProviderError, UsageError
 from bot.ports import Deps, Work
+from bot.sentences import _
 from bot.usecases.fetch import fetch
 from bot.usecases.groups import read_now
 from bot.usecases.moves import card_key, move, note, redraw
@@ -41,11 +42,13 @@ async def check(deps: Deps, job: Job) -> None:
         fetched = await fetch(deps, job)
         plan = await asyncio.to_thread(make_plan, deps, job, fetched)
     except (DataError, UsageError) as error:
-        change = move(deps, job, Event.REFUSE, reason=f"{error} Nothing was sent.")
+        change = move(deps, job, Event.REFUSE, reason=_("{problem} Nothing was sent.", problem=str(error)))
     except MessengerError as error:
-        change = _later(deps, job, f"The data cannot be fetched from Slack at the moment. {error}")
+        change = _later(
+            deps, job, _("The data cannot be fetched from Slack at the moment. {problem}", problem=str(error))
+        )
     except OSError as error:
-        change = _later(deps, job, f"The data cannot be read at the moment ({error.strerror}).")
+        change = _later(deps, job, _("The data cannot be read at the moment ({problem}).", problem=str(error.strerror)))
     else:
         change = await _passed(deps, job, await _with_held_data(deps, plan))
     await deps.store.apply([change])
@@ -60,9 +63,9 @@ async def _asker_hinders(deps: Deps, job: Job) -> Change | None:
         await read_now(deps, verdict.stale)
         verdict = await standing_of_asker(deps, job.request)
     if verdict.standing is Standing.UNKNOWN:
-        return _later(deps, job, "The groups that may start this training cannot be read at the moment.")
+        return _later(deps, job, _("The groups that may start this training cannot be read at the moment."))
     if verdict.standing is Standing.DENIED:
-        return move(deps, job, Event.REFUSE, reason=f"{verdict.why} Nothing was sent.")
+        return move(deps, job, Event.REFUSE, reason=_("{problem} Nothing was sent.", problem=verdict.why))
     return None
 
 
@@ -91,7 +94,7 @@ def bounded(payload: Payload) -> Payload:
     warnings = [cut(in_one_line(warning), _MOST_IN_WARNING) for warning in payload.warnings[:_MOST_WARNINGS]]
     more = len(payload.warnings) - _MOST_WARNINGS
     if more > 0:
-        warnings.append(f"{more:,} more warnings are not shown.")
+        warnings.append(_("{count:,} more warnings are not shown.", count=more))
     return replace(payload, warnings=tuple(warnings))
 
 

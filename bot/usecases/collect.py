@@ -6,6 +6,7 @@ from bot.domain.changes import Change
 from bot.domain.jobs import Job
 from bot.errors import ProviderError
 from bot.ports import Deps, Work
+from bot.sentences import _, pack
 from bot.usecases.looking import failed_look, watched, within
 from bot.usecases.moves import card_key, note, redraw
 from bot.usecases.share import tell_result
@@ -40,7 +41,7 @@ async def collect(deps: Deps, job: Job) -> None:
 def _failed(deps: Deps, job: Job, error: ProviderError | OSError) -> Change:
     if isinstance(error, ProviderError) and job.look.failures + 1 < TRIES:
         return failed_look(deps, job, error)
-    return _noted(deps, job, {"result_missing": "The result file could not be kept."})
+    return _noted(deps, job, {"result_missing": pack(_("The result file could not be kept."))})
 
 
 def _noted(deps: Deps, job: Job, notes: dict[str, object]) -> Change:

@@ -23,6 +23,7 @@ from bot.domain.changes import Change, Say
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, TRANSITIONS, Event, Job
 from bot.domain.requests import Actor
 from bot.ports import Click, Deps
+from bot.sentences import _, joined, ngettext
 from bot.usecases.auditing import note_denial
 from bot.usecases.evidence import gather
 from bot.usecases.moves import MOOT, amend, close, is_moot, move, note, prompt_key, redraw, withdraw_open
@@ -44,26 +45,27 @@ _MOVES: Mapping[tuple[Subject, Answer], Event] = {
 }
 
 SAID: Mapping[Answer, str] = {
-    Answer.APPROVE: "approved",
-    Answer.REJECT: "rejected",
-    Answer.RUNS: "answered “it runs”",
-    Answer.AGAIN: "answered “start again”",
-    Answer.GIVE_UP: "given up",
-    Answer.APPLIED: "answered “it was applied”",
-    Answer.NOT_APPLIED: "answered “it was not applied”",
-    Answer.KEEP: "answered “keep watching”",
-    Answer.WITHDRAW: "withdrawn",
+    # NOTE: What was done with a question, as in "this was already approved by …" and "Thank you: approved."
+    Answer.APPROVE: _("approved"),
+    Answer.REJECT: _("rejected"),
+    Answer.RUNS: _("answered “it runs”"),
+    Answer.AGAIN: _("answered “start again”"),
+    Answer.GIVE_UP: _("given up"),
+    Answer.APPLIED: _("answered “it was applied”"),
+    Answer.NOT_APPLIED: _("answered “it was not applied”"),
+    Answer.KEEP: _("answered “keep watching”"),
+    Answer.WITHDRAW: _("withdrawn"),
 }
 
 _REASONS: Mapping[Event, str] = {
-    Event.APPLY: "A person saw that it was applied.",
-    Event.CANCEL: "Nothing was started.",
+    Event.APPLY: _("A person saw that it was applied."),
+    Event.CANCEL: _("Nothing was started."),
 }
-UNKNOWN_PROMPT = "This button does not belong to anything that Switchyard keeps here, so nothing was done."
-WAITS_ALREADY = "Nothing was done: an earlier click of yours on this prompt is waiting already, and that one counts."
-MOVED_ON = Say(text="Nothing was done: the training has moved on. Look at its card.")
-CHANGED = "What it showed, or the rule that applies, has changed since; there is a new prompt."
-_LOST = " Approvals given here do not count for it."
+UNKNOWN_PROMPT = _("This button does not belong to anything that Switchyard keeps here, so nothing was done.")
+WAITS_ALREADY = _("Nothing was done: an earlier click of yours on this prompt is waiting already, and that one counts.")
+MOVED_ON = Say(text=_("Nothing was done: the training has moved on. Look at its card."))
+CHANGED = _("What it showed, or the rule that applies, has changed since; there is a new prompt.")
+_LOST = _("Approvals given here do not count for it.")
 TRIES = 5
 """Reminders and votes of others may come in between; each makes an answer read the prompt once more."""
 
@@ -88,7 +90,7 @@ class Waits(Say):
 
 async def decide(deps: Deps, click: Click) -> Say:
     """Take an answer. The first that may answer wins; everybody else is told how it stands."""
-    for _ in range(TRIES):
+    for _attempt in range(TRIES):
         closed = await explain_closed(deps, click.prompt_id)
         if closed is not None:
             return closed
@@ -144,10 +146,12 @@ async def explain_closed(deps: Deps, prompt_id: str) -> Say | None:
 def how_it_ended(prompt: Prompt) -> str:
     """One sentence on a prompt that takes no answers any more."""
     if prompt.outcome is Outcome.ANSWERED and prompt.answer and prompt.actor:
-        return f"Nothing was done: this was already {SAID[prompt.answer]} by <@{prompt.actor.user}>."
+        said, user = SAID[prompt.answer], prompt.actor.user
+        return _("Nothing was done: this was already {said} by <@{user}>.", said=said, user=user)
     if prompt.outcome is Outcome.WITHDRAWN:
-        return f"Nothing was done: this prompt is closed. {prompt.reason}".strip()
-    return "Nothing was done: the time for this answer has run out."
+        closed = _("Nothing was done: this prompt is closed.")
+        return joined(" ", [closed, prompt.reason] if prompt.reason else [closed])
+    return _("Nothing was done: the time for this answer has run out.")
 
 
 def _has_run_out(deps: Deps, prompt: Prompt) -> bool:
@@ -178,8 +182,8 @@ async def _voters(deps: Deps, job: Job, prompt: Prompt) -> Electorate:
 
 def _may_withdraw(actor: Actor, asker: Actor) -> Verdict:
     if actor.user == asker.user:
-        return Verdict(standing=Standing.ALLOWED, why="You asked for this.", seat=actor.user)
-    return Verdict(standing=Standing.DENIED, why="Only the person who asked for this can withdraw it.")
+        return Verdict(standing=Standing.ALLOWED, why=_("You asked for this."), seat=actor.user)
+    return Verdict(standing=Standing.DENIED, why=_("Only the person who asked for this can withdraw it."))
 
 
 async def _take(deps: Deps, click: Click, standings: Standings) -> Say | None:
@@ -194,7 +198,7 @@ async def _take(deps: Deps, click: Click, standings: Standings) -> Say | None:
     if await _shows_otherwise(deps, click, standings):
         return await _ask_afresh(deps, click, prompt, job)
     if _needs_reason(prompt, click.answer) and not click.reason:
-        return Say(text="Nothing was done: this answer needs a reason. Please press the button once more.")
+        return Say(text=_("Nothing was done: this answer needs a reason. Please press the button once more."))
     if verdict.standing is Standing.UNKNOWN:
         return await _keep(deps, click, verdict)
     if click.answer is Answer.APPROVE:
@@ -232,19 +236,25 @@ async def _approve(deps: Deps, click: Click, standings: Standings) -> Say | None
     prompt = standings.prompt
     vote = Vote(actor=click.actor, at=deps.now(), seat=standings.verdict.seat, reason=click.reason)
     if any(one.actor.user == vote.actor.user or one.seat == vote.seat for one in prompt.votes):
-        return Say(text=f"You have approved this already, or somebody has for you. {_say_missing(prompt)}")
+        already = _("You have approved this already, or somebody has for you.")
+        return Say(text=joined(" ", [already, _say_missing(prompt)]))
     voted = replace(prompt, votes=(*prompt.votes, vote))
     if not voted.missing:
         return await _commit(deps, click, voted, standings.job)
     if not await deps.store.amend(amend(deps, replace(voted, version=voted.version + 1))):
         return None
     deps.nudge("deliver")
-    return Say(text=f"Thank you: your approval counts. {_say_missing(voted)}")
+    return Say(text=joined(" ", [_("Thank you: your approval counts."), _say_missing(voted)]))
 
 
 def _say_missing(prompt: Prompt) -> str:
-    verb = "is" if prompt.missing == 1 else "are"
-    return f"{len(prompt.votes)} of {prompt.rule.needed} are there, {prompt.missing} more {verb} needed."
+    return ngettext(
+        "{given} of {needed} are there, {count} more is needed.",
+        "{given} of {needed} are there, {count} more are needed.",
+        prompt.missing,
+        given=len(prompt.votes),
+        needed=prompt.rule.needed,
+    )
 
 
 async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
@@ -252,7 +262,7 @@ async def _commit(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | N
     for tick in ("launch", "promote", "poll", "deliver"):
         deps.nudge(tick)
     if is_first:
-        return Say(text=f"Thank you: {SAID[click.answer]}.")
+        return Say(text=_("Thank you: {said}.", said=SAID[click.answer]))
     return await explain_closed(deps, prompt.id)
 
 
@@ -351,7 +361,7 @@ def _keep_watching(deps: Deps, answered: Prompt, job: Job) -> Change:
 
 async def _ask_afresh(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say | None:
     """What was shown has changed since: the old prompt is closed and a new one asked."""
-    reason = f"{CHANGED}{_LOST * bool(prompt.votes)}"
+    reason = joined(" ", [CHANGED, _LOST] if prompt.votes else [CHANGED])
     closed = close(prompt, Outcome.WITHDRAWN, deps, reason=reason)
     is_gate = prompt.subject in GATES
     fresh = await ask_gate(deps, job, prompt.subject, asker=prompt.asker) if is_gate else ask(deps, job, prompt.subject)
@@ -360,4 +370,4 @@ async def _ask_afresh(deps: Deps, click: Click, prompt: Prompt, job: Job) -> Say
     deps.nudge("deliver")
     ids = {"job_id": prompt.job_id, "prompt_id": prompt.id}
     await note_denial(deps, click.actor, reason, **ids, answer=click.answer, pressed=click.digest, digest=prompt.digest)
-    return Say(text="Nothing was done: what this prompt showed has changed since. A new prompt is being posted.")
+    return Say(text=_("Nothing was done: what this prompt showed has changed since. A new prompt is being posted."))

@@ -15,13 +15,13 @@ from bot.domain.contents import Content, Line, Note, Reminder
 from bot.domain.jobs import BEFORE_THE_START, ENDS, Job
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Deps, Shared
-from bot.sentences import speaking, unpack
+from bot.sentences import _, joined, speaking, unpack
 from bot.usecases.attention import Fate, digest, fate_of, names_at, news
 from bot.usecases.cards import about, card
 from bot.usecases.export import give_up_export, share_export
 from bot.usecases.home import draw_home
 from bot.usecases.languages import language_for
-from bot.usecases.moves import card_key, prompt_key, tell_channel, tell_person
+from bot.usecases.moves import body_of, card_key, prompt_key, tell_channel, tell_person
 from bot.usecases.prompting import question
 from bot.usecases.share import forget_upload, give_up, share_result
 
@@ -85,9 +85,18 @@ async def _raise_alarm(deps: Deps, notice: Notice, error: MessengerError) -> Non
         return
     log.error("message in doubt", notice=notice.id, job=notice.job_id, error=str(error))
     if deps.alarm_channel and notice.kind is not NoticeKind.HEALTH:
-        which = f"A message of training {notice.job_id}" if notice.job_id else "A message"
-        text = f"{which} waits: {error} It is not repeated until that can be seen."
+        text = _say_doubt(notice, str(error))
         await deps.store.tell([tell_channel(deps, deps.alarm_channel, text, key=f"alarm:{notice.id}")])
+
+
+def _say_doubt(notice: Notice, problem: str) -> str:
+    if not notice.job_id:
+        return _("A message waits: {problem} It is not repeated until that can be seen.", problem=problem)
+    return _(
+        "A message of training {id} waits: {problem} It is not repeated until that can be seen.",
+        id=notice.job_id,
+        problem=problem,
+    )
 
 
 async def _send(deps: Deps, notice: Notice) -> None:
@@ -307,7 +316,7 @@ def _not_yet_voted(prompt: Prompt, ids: Iterable[str]) -> tuple[str, ...]:
 async def _line(deps: Deps, notice: Notice, job: Job) -> Line:
     transitions = await deps.store.transitions(job.id)
     [transition] = [one for one in transitions if one.seq == notice.body["seq"]]
-    title, _ = about(deps, job.request.provider)
+    title, _powers = about(deps, job.request.provider)
     is_end = transition.new in ENDS
     names = await names_at(deps, job, [job.request.actor.user], transition.at) if is_end else {}
     return Line(job=job, title=title, transition=transition, is_end=is_end, names=names)
@@ -333,31 +342,40 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
 async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     url = await deps.store.reply_url(job.id, deps.now()) if job else None
-    told = tell_person(deps, url, _ways_on(job), key=f"{notice.id}:held:{notice.attempts}") if job and url else None
+    key = f"{notice.id}:held:{notice.attempts}"
+    told = tell_person(deps, url, body_of(_ways_on(job)), key=key) if job and url else None
     if job and job.request.run and notice.kind is NoticeKind.CARD:
         # Nobody typed it a moment ago, so the direct message is where it can be said.
-        text = f"{_held_text(job, f'in <#{job.place}>')} Type `/invite @switchyard` there, and it goes on."
+        held = _held_text(job, _("in {channel}", channel=f"<#{job.place}>"))
+        text = joined(" ", [held, _("Type `/invite @switchyard` there, and it goes on.")])
         told = tell_channel(deps, job.request.actor.user, text, key=f"{notice.id}:held")
     log.warning("message held", notice=notice.id, job=notice.job_id, code=error.code)
     await deps.store.hold(notice, error.code, told)
     deps.nudge("deliver")
 
 
-def _ways_on(job: Job) -> dict[str, object]:
+def _ways_on(job: Job) -> Say:
     """The sentence and the buttons for somebody whose training is held because its card has no place."""
-    dm = {"label": "Use my DM", "action": "use_dm", "value": job.id}
+    dm = Button(label=_("Use my DM"), action="use_dm", value=job.id)
     if job.place.startswith("D"):
-        return {"text": _held_text(job, "in this conversation"), "buttons": [dm]}
-    here = {"label": "Post here", "action": "post_here", "value": job.id}
-    ways = "Two ways on: type `/invite @switchyard` and press *Post here*, or press *Use my DM*."
-    text = f"{_held_text(job, 'here')} {ways}"
-    return {"text": text, "buttons": [here, dm]}
+        return Say(text=_held_text(job, _("in this conversation")), buttons=(dm,))
+    here = Button(label=_("Post here"), action="post_here", value=job.id)
+    ways = _("Two ways on: type `/invite @switchyard` and press *Post here*, or press *Use my DM*.")
+    return Say(text=joined(" ", [_held_text(job, _("here")), ways]), buttons=(here, dm))
 
 
 def _held_text(job: Job, where: str) -> str:
     if job.state in BEFORE_THE_START:
-        return f"Switchyard may not post {where}, so training `{job.id}` is held and nothing was started."
-    return f"Switchyard may not post {where}, so what there is to say of training `{job.id}` waits."
+        # NOTE: {where} is "here", "in this conversation" or "in #channel".
+        return _(
+            "Switchyard may not post {where}, so training `{id}` is held and nothing was started.",
+            where=where,
+            id=job.id,
+        )
+    # NOTE: {where} is "here", "in this conversation" or "in #channel".
+    return _(
+        "Switchyard may not post {where}, so what there is to say of training `{id}` waits.", where=where, id=job.id
+    )
 
 
 def _later(deps: Deps, notice: Notice) -> datetime:

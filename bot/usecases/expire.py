@@ -7,6 +7,7 @@ import structlog
 from bot.domain.approvals import Outcome, Prompt, Subject
 from bot.domain.jobs import Event, Job, JobState
 from bot.ports import Deps
+from bot.sentences import _
 from bot.usecases.moves import MOOT, amend, card_key, close, is_moot, move, withdraw_open
 
 log = structlog.get_logger()
@@ -44,7 +45,7 @@ async def _expire(deps: Deps, prompt: Prompt, job: Job) -> None:
         # The training goes on, as it did while the question was open.
         await deps.store.amend(amend(deps, closed))
     else:
-        reason = "Nobody answered in time; nothing was done."
+        reason = _("Nobody answered in time; nothing was done.")
         await deps.store.apply([move(deps, job, Event.EXPIRE, reason=reason, closes=[closed])])
     deps.nudge("deliver")
 
@@ -55,7 +56,7 @@ async def _is_held(deps: Deps, job: Job) -> bool:
 
 
 async def _expire_held(deps: Deps, job: Job) -> None:
-    closes = withdraw_open(deps, await deps.store.prompts(job.id), "The training was never started.")
-    reason = "Its card found no place within the time for it; nothing was started."
+    closes = withdraw_open(deps, await deps.store.prompts(job.id), _("The training was never started."))
+    reason = _("Its card found no place within the time for it; nothing was started.")
     await deps.store.apply([move(deps, job, Event.EXPIRE, reason=reason, closes=closes)])
     deps.nudge("deliver")

@@ -8,6 +8,7 @@ from bot.domain.changes import Say
 from bot.domain.explaining import say_rule, say_vote
 from bot.domain.requests import Actor
 from bot.ports import Deps
+from bot.sentences import _, joined
 from bot.usecases.decide import UNKNOWN_PROMPT, explain_closed
 from bot.usecases.prompting import act_of, electorate
 
@@ -24,7 +25,7 @@ async def explain_prompt(deps: Deps, prompt_id: str, actor: Actor) -> Say:
     sentences = say_rule(policy, act, provider, model, groups=voters.groups, now=now)
     closed = await explain_closed(deps, prompt_id)
     ending = [closed.text] if closed else _say_right(prompt, actor, asker, voters, now)
-    return Say(text="\n".join([*sentences, *ending]))
+    return Say(text=joined("\n", [*sentences, *ending]))
 
 
 def _say_right(prompt: Prompt, actor: Actor, asker: Actor, voters: Electorate, now: datetime) -> list[str]:
@@ -32,9 +33,9 @@ def _say_right(prompt: Prompt, actor: Actor, asker: Actor, voters: Electorate, n
     judge = may_decide if prompt.subject in GATES else is_approver_or
     verdict = judge(actor, asker, voters, now)
     if verdict.standing is Standing.ALLOWED:
-        return [f"*You may decide this now:* {verdict.why}"]
+        return [_("*You may decide this now:* {why}", why=verdict.why)]
     later = [say_vote(voters.rule, actor, asker, voters.groups, now)] if _may_later(actor, asker, voters, now) else []
-    return [*later, f"*At this moment:* {verdict.why}"]
+    return [*later, _("*At this moment:* {why}", why=verdict.why)]
 
 
 def _may_later(actor: Actor, asker: Actor, voters: Electorate, now: datetime) -> bool:
