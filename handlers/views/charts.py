@@ -156,8 +156,10 @@ def _duration_chart(found: Durations, title_of: Callable[[str], str]) -> Block:
     _least, size, unit = next(one for one in _UNITS if highest >= one[0])
     medians = [_rounded(bar.middle, size) for bar in found.bars]
     if found.per is Per.TRAINING:
+        # NOTE: At most 20 characters, over durations.
         series: Mapping[str, list[float]] = {_("Took"): medians}
     else:
+        # NOTE: At most 20 characters, over durations; so is "Longest".
         series = {_("Median"): medians, _("Longest"): [_rounded(bar.longest, size) for bar in found.bars]}
     labels = [_label(bar, found.per, title_of) for bar in found.bars]
     # NOTE: At most 50 characters.

@@ -215,19 +215,24 @@ def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterato
 
 
 _NAMES: Mapping[str, str] = {
-    # NOTE: Short names of fields of a form, up to "Description".
     "model": _("Model"),
     "language": _("Language"),
     "product": _("Product"),
     "data": _("Data"),
+    # NOTE: A field of a form: how often a training is to be run again.
     "every": _("Every"),
     "project": _("Project"),
     "name": _("Name"),
+    # NOTE: A field of a form: the model to begin with.
     "base": _("Base"),
+    # NOTE: A field of a form: labeling sessions, for the training set and for the test set.
     "sessions": _("Sessions"),
+    # NOTE: A field of a form: labeling sessions for the training set.
     "train": _("Train"),
+    # NOTE: A field of a form: labeling sessions for the test set.
     "test": _("Test"),
     "title": _("Title"),
+    # NOTE: The state of a training, or a state of a model's weights to start from.
     "state": _("State"),
     "launcher": _("Launcher"),
     "cpus": _("Cpus"),
@@ -237,7 +242,9 @@ _NAMES: Mapping[str, str] = {
     "service": _("Service"),
     "types": _("Types"),
     "description": _("Description"),
+    # NOTE: A field of a form: options of the hyperparameter optimization.
     "hp": _("Hp"),
+    # NOTE: A field of a form: the data to evaluate the result with.
     "eval": _("Eval"),
 }
 """Of the arguments that services take, as a form calls them; of others, the name that is typed in a command."""

@@ -19,6 +19,7 @@ MOST_LABEL = 75
 MOST_TYPED = 200
 
 TOPICS: Mapping[Topic, str] = {
+    # NOTE: What somebody wants to be told of: the ends of trainings.
     Topic.ENDS: _("Ends"),
     Topic.FAILURES: _("Failures only"),
     Topic.APPROVALS: _("Approvals that are asked for"),

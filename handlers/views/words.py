@@ -20,6 +20,7 @@ PHRASES: Mapping[JobState, str] = {
     JobState.STARTING: _("starting"),
     JobState.UNSURE: _("unclear whether it started"),
     JobState.QUEUED: _("accepted"),
+    # NOTE: The state of a training that runs; also the label of a duration, "training 3 min".
     JobState.RUNNING: _("training"),
     JobState.CANCELLING: _("being cancelled"),
     JobState.OFFERED: _("trained, waiting for a decision on the switch"),
