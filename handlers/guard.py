@@ -13,7 +13,7 @@ from bot.domain.text import cut, readable
 from bot.errors import DataError, StoreError, SwitchyardError, UsageError
 from bot.ports import Deps
 from bot.sentences import _, speak
-from bot.usecases.moves import body_of, tell_person
+from bot.usecases.moves import tell_person
 from handlers.marks import clipped, literal
 from handlers.views import blocks, forms
 from handlers.views.blocks import Message
@@ -102,11 +102,11 @@ async def answer_click(deps: Deps, ack: Ack, url: str, work: Callable[[], Awaita
 
 async def _tell(deps: Deps, url: str, answer: Say | Message) -> None:
     """Through the outbox; where the database does not take it, at once, beside the handler."""
+    message = _message(answer)
     try:
-        await deps.store.tell([tell_person(deps, url, _body(answer))])
+        await deps.store.tell([tell_person(deps, url, {"text": message.text, "blocks": list(message.blocks)})])
     except StoreError:
         log.exception("an answer could not be kept")
-        message = _message(answer)
         say = Say(text=message.text)
         deps.spawn(f"answer:{deps.new_id()}", deps.messenger.answer(url, say, message.blocks))
     else:
@@ -115,9 +115,3 @@ async def _tell(deps: Deps, url: str, answer: Say | Message) -> None:
 
 def _message(answer: Say | Message) -> Message:
     return blocks.say(answer) if isinstance(answer, Say) else answer
-
-
-def _body(answer: Say | Message) -> dict[str, Any]:
-    if isinstance(answer, Message):
-        return {"text": answer.text, "blocks": list(answer.blocks)}
-    return body_of(answer)

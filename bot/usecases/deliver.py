@@ -342,8 +342,10 @@ async def _refused(deps: Deps, notice: Notice, error: MessengerError) -> None:
 async def _hold(deps: Deps, notice: Notice, error: MessengerError) -> None:
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     url = await deps.store.reply_url(job.id, deps.now()) if job else None
-    key = f"{notice.id}:held:{notice.attempts}"
-    told = tell_person(deps, url, body_of(_ways_on(job)), key=key) if job and url else None
+    told = None
+    if job and url:
+        key = f"{notice.id}:held:{notice.attempts}"
+        told = tell_person(deps, url, body_of(_ways_on(job)), reader=job.request.actor, key=key)
     if job and job.request.run and notice.kind is NoticeKind.CARD:
         # Nobody typed it a moment ago, so the direct message is where it can be said.
         held = _held_text(job, _("in {channel}", channel=f"<#{job.place}>"))

@@ -7,10 +7,9 @@ from datetime import timedelta
 from bot.domain.approvals import GATES, Group, is_given_up
 from bot.errors import MessengerError
 from bot.ports import Click, Deps
-from bot.sentences import pack
 from bot.usecases.decide import Waits, decide
 from bot.usecases.home import answer_at_home
-from bot.usecases.moves import prompt_key, redraw, tell_person
+from bot.usecases.moves import body_of, prompt_key, redraw, tell_person
 from bot.usecases.prompting import rule_of
 
 READ_EVERY = timedelta(seconds=60)
@@ -85,7 +84,8 @@ async def _decide_waiting(deps: Deps, click: Click) -> None:
         return
     if click.url:
         # Told before it is dropped: a process that dies in between tells the same once, under the same key.
-        await deps.store.tell([tell_person(deps, click.url, {"text": pack(said.text)}, key=f"click:{click.id}")])
+        told = tell_person(deps, click.url, body_of(said), reader=click.actor, key=f"click:{click.id}")
+        await deps.store.tell([told])
     else:
         await answer_at_home(deps, click.actor, said)
     await deps.store.drop_click(click.id)

@@ -163,7 +163,7 @@ async def _answer(deps: Deps, inquiry: Inquiry) -> None:
         await deps.store.end_inquiry(inquiry.id, None)
         return
     body = await _find_out(deps, inquiry)
-    notice = tell_person(deps, inquiry.url, body, key=f"inquiry:{inquiry.id}")
+    notice = tell_person(deps, inquiry.url, body, reader=inquiry.actor, key=f"inquiry:{inquiry.id}")
     await deps.store.end_inquiry(inquiry.id, notice)
     deps.nudge("deliver")
 

@@ -52,8 +52,9 @@ def _language(deps: Deps, person: Person) -> Language | None:
 
 async def language_for(deps: Deps, notice: Notice) -> Language | None:
     """The language of whoever reads a message."""
-    if notice.kind is NoticeKind.HOME:
-        return await language_of(deps, str(notice.body["user"]))
+    reader = notice.body.get("user") if notice.kind is NoticeKind.HOME else notice.body.get("reader")
+    if isinstance(reader, str) and reader:
+        return await language_of(deps, reader)
     job = await deps.store.job(notice.job_id) if notice.job_id else None
     place = job.place if job else notice.channel
     if is_person(place):

@@ -127,9 +127,12 @@ def tell_channel(deps: Deps, channel: str, text: str, *, key: str, **about: Json
     return _notice(deps, NoticeKind.HEALTH, key=key, channel=channel, lane=channel, body={"text": pack(text), **about})
 
 
-def tell_person(deps: Deps, url: str, body: dict[str, Json], *, key: str = "") -> Notice:
-    """An answer through a response_url; may be told twice after a crash, never lost while the url works."""
-    return _notice(deps, NoticeKind.TOLD, key=key, lane="", body={"url": url, **body})
+def tell_person(deps: Deps, url: str, body: dict[str, Json], *, reader: Actor = SWITCHYARD, key: str = "") -> Notice:
+    """An answer through a response_url; may be told twice after a crash, never lost while the url works.
+
+    It is said in the language of its reader; without one it is said already.
+    """
+    return _notice(deps, NoticeKind.TOLD, key=key, lane="", body={"url": url, "reader": reader.user, **body})
 
 
 def body_of(said: Say) -> dict[str, Json]:

@@ -60,7 +60,7 @@ async def _begin(deps: Deps, schedule: Schedule) -> None:
         return
     begun = schedule.activated(person.zone, deps.now())
     said = say_schedule(deps, begun)
-    told = [tell_person(deps, url, body_of(said), key=f"schedule:{schedule.id}:begun")] if url else []
+    told = [tell_person(deps, url, body_of(said), reader=actor, key=f"schedule:{schedule.id}:begun")] if url else []
     if await deps.store.amend_schedule(begun, notices=[*told, tell_planned(deps, begun)]) and not url:
         await answer_at_home(deps, actor, said)
 

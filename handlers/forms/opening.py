@@ -40,5 +40,5 @@ async def answer_where_opened(deps: Deps, actor: Actor, url: str, said: Say, *, 
     if not url:
         await answer_at_home(deps, actor, said)
         return
-    await deps.store.tell([tell_person(deps, url, body_of(said), key=key)])
+    await deps.store.tell([tell_person(deps, url, body_of(said), reader=actor, key=key)])
     deps.nudge("deliver")

@@ -64,7 +64,7 @@ async def _offer_the_button_again(deps: Deps, payload: ActionPayload, answer: An
         return
     button = Button(label=VERBS[answer], action=answer.value, value=payload.pressed.value)
     body = body_of(Say(text=PRESS_ONCE_MORE, buttons=(button,)))
-    await deps.store.tell([tell_person(deps, payload.response_url, body)])
+    await deps.store.tell([tell_person(deps, payload.response_url, body, reader=payload.actor)])
     deps.nudge("deliver")
 
 

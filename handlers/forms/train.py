@@ -168,7 +168,7 @@ async def _offer_the_button_again(deps: Deps, opening: Opening) -> None:
         await answer_at_home(deps, opening.actor, Say(text=TOO_LATE), is_shut=False)
         return
     body = body_of(Say(text=PRESS_ONCE_MORE, buttons=(opening.button,)))
-    await deps.store.tell([tell_person(deps, opening.state.url, body)])
+    await deps.store.tell([tell_person(deps, opening.state.url, body, reader=opening.actor)])
     deps.nudge("deliver")
 
 
