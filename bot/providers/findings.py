@@ -1,7 +1,7 @@
 """What a check of a data file finds, with the lines: faults that refuse it, and rows that repeat one another."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn
@@ -45,11 +45,15 @@ def _as_on(line: int, earlier: int) -> str:
 
 
 class Fault(Exception):  # noqa: N818  it becomes a part of an error
-    """Something wrong on one line. Faults of one `kind` are told once, with the sentence of the first."""
+    """Something wrong on one line. Faults of one `kind` are told once, with the sentence of the first.
 
-    def __init__(self, kind: str, sentence: str) -> None:
-        super().__init__(sentence)
+    `say` makes that sentence: a file may have a million faults, and to make sentences takes longer than to read lines.
+    """
+
+    def __init__(self, kind: str, say: Callable[[], str]) -> None:
+        super().__init__(kind)
         self.kind = kind
+        self.say = say
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Faults:
         if fault.kind in self._rest:
             self._rest[fault.kind].add(line)
             return
-        self._sentences[fault.kind] = str(fault)
+        self._sentences[fault.kind] = fault.say()
         self._begins[fault.kind] = line
         self._rest[fault.kind] = Lines()
 

@@ -86,18 +86,20 @@ class Tally:
         rare = [
             # NOTE: a label of a data file, how many rows have it, and where the first of them stands
             _("{label} {rows} (line {line:,})", label=shown(label), rows=rows, line=self._begins[label])
-            for rows, label in few
+            for rows, label in few[:MOST_LISTED]
         ]
-        told = some_of(rare, MOST_LISTED)
-        return [_("Labels with fewer than {enough} examples: {labels}.", enough=ENOUGH, labels=told)] if rare else []
+        told = some_of(rare, MOST_LISTED, of=len(few))
+        return [_("Labels with fewer than {enough} examples: {labels}.", enough=ENOUGH, labels=told)] if few else []
 
     def _similar_labels(self) -> list[str]:
         folded = Counter(map(_folded, self.labels))
         alike = sorted((label for label in self.labels if folded[_folded(label)] > 1), key=_folded)
-        similar = [_("{label} (line {line:,})", label=shown(label), line=self._begins[label]) for label in alike]
-        told = some_of(similar, MOST_LISTED)
+        similar = [
+            _("{label} (line {line:,})", label=shown(label), line=self._begins[label]) for label in alike[:MOST_LISTED]
+        ]
+        told = some_of(similar, MOST_LISTED, of=len(alike))
         said = _("Labels that differ only in capitals, spaces or composed letters: {labels}.", labels=told)
-        return [said] if similar else []
+        return [said] if alike else []
 
     def _text_warnings(self) -> list[str]:
         return say_repeated(self._repeats.find())
@@ -141,12 +143,15 @@ def _count(tally: Tally, line: bytes, number: int) -> None:
     tally.add(_value(row, "Label", number), _value(row, "Text", number), row, number)
     if len(tally.labels) > MOST_LABELS:
         # The limit is ours: labels are all kept until the end of the file, and nobody tells so many apart.
-        said = _(
-            "Up to line {line} there are more than {most:,} labels. Are `Label` and `Text` mixed up?",
-            line=number,
-            most=MOST_LABELS,
-        )
-        raise Fault("labels", said)
+        raise Fault("labels", lambda: _say_many_labels(number))
+
+
+def _say_many_labels(number: int) -> str:
+    return _(
+        "Up to line {line} there are more than {most:,} labels. Are `Label` and `Text` mixed up?",
+        line=number,
+        most=MOST_LABELS,
+    )
 
 
 def _refuse_other_files(file: BinaryIO) -> None:
@@ -164,26 +169,34 @@ def _refuse_other_files(file: BinaryIO) -> None:
 
 def _parse_row(line: bytes, number: int) -> Mapping[str, Json]:
     if len(line) > MOST_IN_LINE:
-        said = _(
-            "Line {line} is longer than {most:,} bytes. Is each row on a line of its own?",
-            line=number,
-            most=MOST_IN_LINE,
-        )
-        raise Fault("long", said)
+        raise Fault("long", lambda: _say_long(number))
     row = _parse(line, number)
     if not isinstance(row, dict):
-        said = _("Line {line} is {what}, not an object with Label and Text.", line=number, what=_kind(row))
-        raise Fault("object", said)
+        raise Fault("object", lambda: _say_no_object(row, number))
     return row
+
+
+def _say_long(number: int) -> str:
+    return _(
+        "Line {line} is longer than {most:,} bytes. Is each row on a line of its own?", line=number, most=MOST_IN_LINE
+    )
+
+
+def _say_no_object(row: Json, number: int) -> str:
+    return _("Line {line} is {what}, not an object with Label and Text.", line=number, what=_kind(row))
 
 
 def _parse(line: bytes, number: int) -> Json:
     try:
         return DECODER.decode(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise Fault("utf-8", _("Line {line} is not UTF-8. Save the file as UTF-8.", line=number)) from None
+        raise Fault("utf-8", lambda: _("Line {line} is not UTF-8. Save the file as UTF-8.", line=number)) from None
     except (ValueError, RecursionError):
-        raise Fault("json", joined(" ", [_("Line {line} is not JSON.", line=number), *_hint(line)])) from None
+        raise Fault("json", lambda: _say_no_json(line, number)) from None
+
+
+def _say_no_json(line: bytes, number: int) -> str:
+    return joined(" ", [_("Line {line} is not JSON.", line=number), *_hint(line)])
 
 
 def _hint(line: bytes) -> list[str]:
@@ -195,19 +208,28 @@ def _hint(line: bytes) -> list[str]:
 def _value(row: Mapping[str, Json], key: str, number: int) -> str:
     """The text under a key of a row. Raises Fault where it is missing, empty or no text."""
     if key not in row:
-        said = joined(" ", [_("Line {line} has no `{key}`.", line=number, key=key), *_near(row, key)])
-        raise Fault(f"{key} missing", said)
+        raise Fault(f"{key} missing", lambda: _say_missing(row, key, number))
     value = row[key]
     if not isinstance(value, str):
-        what = _kind(value)
-        said = _("`{key}` on line {line} is {what}, not a text in quotes.", key=key, line=number, what=what)
-        raise Fault(f"{key} no text", said)
+        raise Fault(f"{key} no text", lambda: _say_no_text(value, key, number))
     if not value.strip():
-        raise Fault(f"{key} empty", _("`{key}` on line {line} is empty.", key=key, line=number))
+        raise Fault(f"{key} empty", lambda: _("`{key}` on line {line} is empty.", key=key, line=number))
     if LONE_SURROGATE.search(value):
-        half = _("`{key}` on line {line} holds half a character (a lone surrogate).", key=key, line=number)
-        raise Fault(f"{key} half", half)
+        raise Fault(f"{key} half", lambda: _say_half(key, number))
     return value
+
+
+def _say_missing(row: Mapping[str, Json], key: str, number: int) -> str:
+    return joined(" ", [_("Line {line} has no `{key}`.", line=number, key=key), *_near(row, key)])
+
+
+def _say_no_text(value: Json, key: str, number: int) -> str:
+    what = _kind(value)
+    return _("`{key}` on line {line} is {what}, not a text in quotes.", key=key, line=number, what=what)
+
+
+def _say_half(key: str, number: int) -> str:
+    return _("`{key}` on line {line} holds half a character (a lone surrogate).", key=key, line=number)
 
 
 def _near(row: Mapping[str, Json], key: str) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import IO, TextIO
 
@@ -219,7 +220,7 @@ def _count(text: TextIO, delimiter: str) -> _Tally:
     try:
         _add_all(tally, faults, rows, lines)
     except DataError as last:
-        faults.add(Fault("unreadable", str(last)), last.line or 1)
+        faults.add(Fault("unreadable", partial(str, last)), last.line or 1)
     faults.refuse_any()
     return tally
 
@@ -231,7 +232,7 @@ def _add_all(tally: _Tally, faults: Faults, rows: Iterator[tuple[int, list[str]]
             tally.batch.append(row)
             tally.lines.append(line)
         elif row:
-            faults.add(Fault("width", _say_width(line, len(row), width)), line)
+            faults.add(Fault("width", partial(_say_width, line, len(row), width)), line)
         else:
             tally.blanks.add(line)
         if lines.pieces != settled:

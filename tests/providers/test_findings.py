@@ -32,8 +32,8 @@ def test_no_fault_refuses_nothing() -> None:
     """A good file passes, and the first fault gives the error its line."""
     faults = Faults()
     faults.refuse_any()
-    faults.add(Fault("empty", "Line 4 is empty."), 4)
-    faults.add(Fault("empty", "Line 6 is empty."), 6)
+    faults.add(Fault("empty", lambda: "Line 4 is empty."), 4)
+    faults.add(Fault("empty", lambda: "Line 6 is empty."), 6)
     with pytest.raises(DataError, match=r"^Line 4 is empty\. The same on line 6\.$") as caught:
         faults.refuse_any()
     assert caught.value.line == 4
