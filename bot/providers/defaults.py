@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.domain.arguments import Choice, DataRule
 from bot.domain.jobs import RemoteStatus
 from bot.domain.requests import Json, Payload, Plan, SourceFile, TrainRequest
-from bot.errors import Effect, ProviderError, RejectedError
+from bot.errors import ProviderError, RejectedError
 from bot.ports import Serving, Watched
 from bot.sentences import _
 
@@ -69,6 +69,3 @@ class Defaults(ABC):
 
     async def fetch_result(self, watched: Watched, target: Path) -> int | None:
         return None
-
-    def _cannot(self, what: str) -> RejectedError:
-        return RejectedError(f"{self.title} cannot {what}.", effect=Effect.REFUSED)
