@@ -45,11 +45,19 @@ ARGUMENTS: tuple[Sentence, ...] = (
 LEFT: tuple[Sentence, ...] = (
     # NOTE: When something was created.
     _("created"),
+    # NOTE: Whether a training left a file.
+    _("has file"),
     _("model id"),
+    _("New model id"),
     # NOTE: When a training was requested.
     _("requested at"),
     _("score"),
+    # NOTE: Of a published model, a word of the service.
+    _("status"),
     # NOTE: What is being stopped.
     _("stopping"),
+    # NOTE: When a published model was changed.
+    _("update datetime"),
+    _("version"),
     _("versions"),
 )

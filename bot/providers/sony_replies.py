@@ -67,7 +67,7 @@ def _phase(word: str) -> Phase:
 def _evidence(reply: Mapping[str, Json]) -> dict[str, Json]:
     """What an approver sees of the result."""
     left = _result(reply)
-    return {_("New model id"): left["model_id"]} if "model_id" in left else {}
+    return {"New model id": left["model_id"]} if "model_id" in left else {}
 
 
 def _result(reply: Mapping[str, Json]) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.arguments import Arguments
-from bot.providers import aitems_trains, deepopinion, names
+from bot.providers import aitems_trains, deepopinion, names, sony_replies
 from bot.providers.aitems_trains import Train
 from bot.providers.decthings.contracts import CONTRACTS, Contract
 from bot.providers.decthings.plans import arguments_of
@@ -35,8 +35,12 @@ def test_what_we_call_the_facts_of_a_training_is_in_the_catalogues() -> None:
     trains = [
         Train(type="pop", version=one, word=one, created="2026-01-02T03:04:05") for one in ("stopping", "completed")
     ]
+    published = {"classifier_id": "c", "version": 1, "model_id": 2, "update_datetime": "2026", "status": "running"}
     seen = [
         deepopinion.to_status(model),
+        sony_replies.to_status({"status": "job_finished", "model_id": 2}, str),
         *(aitems_trains.to_status([train], None, ZoneInfo("UTC")) for train in trains),
     ]
-    assert {key.replace("_", " ") for one in seen for key in (*one.result, *one.metrics)} == set(names.LEFT)
+    before = sony_replies.read_published({"classifiers": [published]}, "c")
+    left = {key for one in seen for key in (*one.result, *one.metrics)}
+    assert {key.replace("_", " ") for key in (*left, *before)} == set(names.LEFT)
