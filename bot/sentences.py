@@ -143,6 +143,8 @@ class _Filling(Formatter):
 
 
 def _filled(template: str, values: Mapping[str, Any], language: Language | None) -> str:
+    if language is None and not any(isinstance(one, Sentence) for one in values.values()):
+        return template.format_map(values)  # the usual case, and several times as fast
     return _Filling(language).vformat(template, (), values)
 
 
