@@ -49,6 +49,7 @@ class JobState(StrEnum):
 
 
 _STATES: Mapping[JobState, str] = {
+    # NOTE: what a training is; this and the following words stand alone, or after a comma
     JobState.CHECKING: _("checking"),
     JobState.PROPOSED: _("proposed"),
     JobState.APPROVED: _("approved"),
@@ -59,6 +60,7 @@ _STATES: Mapping[JobState, str] = {
     JobState.CANCELLING: _("cancelling"),
     JobState.OFFERED: _("offered"),
     JobState.PROMOTING: _("promoting"),
+    # NOTE: it is not clear whether the switch was applied
     JobState.UNSURE_SWITCH: _("unsure_switch"),
     JobState.DONE: _("done"),
     JobState.PROMOTED: _("promoted"),

@@ -24,6 +24,7 @@ def say_about(about: About) -> str:
     """Which trainings, as part of a sentence."""
     service, model = code(about.provider), code(about.model)
     if about.provider and about.model:
+        # NOTE: stands in sentences such as "You are told the ends of the trainings at …" and "… called about …"
         return _("the trainings at {service} whose model fits {model}", service=service, model=model)
     if about.provider:
         return _("the trainings at {service}", service=service)
@@ -41,6 +42,7 @@ def _say_wish(wish: Follow) -> str:
     trainings = say_about(wish.about)
     match wish.topic:
         case Topic.ENDS:
+            # NOTE: stands in "You are told …" and "You are no longer told …"; so do the three that follow
             return _("the ends of {trainings}", trainings=trainings)
         case Topic.FAILURES:
             return _("the failures of {trainings}", trainings=trainings)
@@ -52,6 +54,7 @@ def _say_wish(wish: Follow) -> str:
 
 def say_muted(mute: Mute) -> str:
     if mute.job_id:
+        # NOTE: stands in "you are not called about …" and in "Muted until …: …"
         return _("training {job}", job=code(mute.job_id))
     return _("any training") if mute.about == EVERYTHING else say_about(mute.about)
 
@@ -67,6 +70,7 @@ def say_quiet(quiet: Quiet, zone: str) -> str:
 def _quiet_hours(quiet: Quiet) -> str:
     begins, ends, days = f"{quiet.begins:%H:%M}", f"{quiet.ends:%H:%M}", say_days(quiet.days)
     if begins == ends:
+        # NOTE: when it is quiet: "the whole of Saturday, Sunday (Europe/Istanbul, the time zone of …)"
         return _("the whole of {days}", days=days)
     if quiet.days:
         return _("from {begins} to {ends} and the whole of {days}", begins=begins, ends=ends, days=days)
@@ -85,6 +89,7 @@ async def follow(deps: Deps, actor: Actor, target: str, about: About, topic: Top
         raise RefusedError(_say_full(target))
     await deps.store.draw_homes(deps.now())
     deps.nudge("deliver")
+    # NOTE: a sentence, "You are told … the trainings …", and its full stop
     told = _("{followed}.", followed=say_follow(wish))
     return Say(text=joined(" ", [told, _WHERE if is_person(target) else _WHERE_HERE, _SHOWN]))
 

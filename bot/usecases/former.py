@@ -45,6 +45,7 @@ def _is_there(path: Path, size: int) -> bool:
 def say_way_back(title: str, former: Job | None, kept: Payload | None) -> str:
     """One sentence on the way back from a switch that its service cannot take back. Nothing in it is a mark."""
     if former is None:
+        # NOTE: stands after "Way back: "
         return _(
             "none at {service}, and nothing that served before was trained through Switchyard: no data of it is kept.",
             service=title,

@@ -21,6 +21,7 @@ from bot.usecases.prompting import electorate, read_first
 from bot.usecases.request import check_caps, new_job, say_too_fast
 
 _READINGS: Mapping[Phase, str] = {
+    # NOTE: what a service's word for a training means; this and the following stand after a colon
     Phase.QUEUED: _("it waits"),
     Phase.RUNNING: _("it runs"),
     Phase.STOPPING: _("it is being stopped"),

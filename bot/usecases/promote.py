@@ -15,7 +15,7 @@ from bot.domain.requests import Json
 from bot.domain.text import cut, in_one_line
 from bot.errors import Effect, ProviderError, RejectedError
 from bot.ports import Deps, Provider, Serving, Work
-from bot.sentences import _, joined
+from bot.sentences import _, joined, pack
 from bot.usecases.health import note_answer, note_failure
 from bot.usecases.looking import failed_look, wait_after, watched, within
 from bot.usecases.moves import card_key, move, note, redraw, withdraw_open
@@ -134,7 +134,7 @@ async def _look_again(deps: Deps, provider: Provider, job: Job) -> Change:
     if not seen.is_new:
         return _not_seen_yet(deps, job, prompts, still=say_still(seen))
     closes = withdraw_open(deps, prompts, _("The new model was seen serving."))
-    switch = {**(job.switch or {}), "seen": [list(part) for part in seen.parts]}
+    switch = {**(job.switch or {}), "seen": [[pack(label), now, was] for label, now, was in seen.parts]}
     return move(deps, job, Event.SEE, reason=say_serving(seen), switch=switch, closes=closes)
 
 
@@ -148,6 +148,7 @@ def say_serving(seen: Serving) -> str:
 def _say_part(label: str, now: str, before: str) -> str:
     version = joined(" ", [label, _shown(now)])
     if now == before:
+        # NOTE: what serves now: "version 7 as before"; stands in "Seen serving: …"
         return _("{version} as before", version=version)
     return _("{version}, before it was {before}", version=version, before=_shown(before)) if before else version
 
@@ -177,6 +178,7 @@ def _not_seen_yet(deps: Deps, job: Job, prompts: list[Prompt], *, still: str = "
     if job.state is JobState.UNSURE_SWITCH and look.looks >= LOOKS:
         return _ask_what_happened(deps, looked, prompts)
     if job.state is JobState.PROMOTING and deps.now() - job.state_at >= deps.limits.live:
+        # NOTE: follows on "the service still shows", as a version may
         shows = still or _("the former version")
         reason = _("Applied, not seen: the service still shows {version}.", version=shows)
         return move(deps, looked, Event.APPLY, reason=reason)

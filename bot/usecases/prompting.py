@@ -160,6 +160,7 @@ def facts(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
 def _last_word(job: Job, subject: Subject) -> tuple[tuple[str, str], ...]:
     """What the service says of a start in doubt, which the person who is asked should see."""
     word = job.look.notes.get("found")
+    # NOTE: a heading; what the service says of the training stands beside it
     return ((_("the service says"), unpack(word)),) if subject is Subject.DID_START and word else ()
 
 
@@ -170,6 +171,7 @@ def _data_facts(job: Job) -> list[tuple[str, str]]:
     data = _(
         "{file} ({rows:,} rows, SHA-256 {sha256})", file=payload.name, rows=payload.rows, sha256=payload.sha256[:12]
     )
+    # NOTE: a heading, as is "Data"
     warnings = [(_("Warning"), warning) for warning in payload.warnings]
     return [(_("Data"), data), *tell(payload.balances), *warnings]
 

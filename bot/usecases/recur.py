@@ -205,6 +205,7 @@ def _tell_skipped(deps: Deps, passed: Schedule, turn: Turn, why: str) -> Notice:
 
 def _say_skipped(training: str, time: str, missed: int) -> str:
     if not missed:
+        # NOTE: the reason follows as a sentence of its own
         return _("{training}: the run of {time} was skipped.", training=training, time=time)
     return ngettext(
         "{training}: the run of {time}, and one planned time before it was skipped.",

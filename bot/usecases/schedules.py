@@ -25,6 +25,7 @@ def title_of(deps: Deps, schedule: Schedule) -> str:
     model, name = schedule.request.model, schedule.name
     parts = {"schedule": code(schedule.id), "service": title, "model": code(model), "times": schedule.timetable.text()}
     if name == model:
+        # NOTE: a recurring training: "`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00", the times as typed
         return _("{schedule}, {service} {model}, every {times}", **parts)
     return _("{schedule}, {service} {model} as {name}, every {times}", name=code(name), **parts)
 
@@ -47,6 +48,7 @@ def _outlook(schedule: Schedule) -> Iterator[str]:
     yield _(
         "Nothing starts now; the next times are {times} ({zone}).",
         times=joined(", ", map(schedule.local, moments)),
+        # NOTE: stands in brackets, instead of the name of a time zone
         zone=schedule.zone or _("UTC, because Slack does not tell your time zone"),
     )
     first = schedule.name_in(next_request(schedule))

@@ -21,6 +21,7 @@ from bot.usecases.former import result_key
 from bot.usecases.moves import card_key, prompt_key, redraw
 
 _REFUSALS: Mapping[str, str] = {
+    # NOTE: why a file could not be shared; this and the following stand after a colon
     "file_upload_size_restricted": _("it is larger than Slack takes here."),
     "storage_limit_reached": _("the workspace has no storage left."),
     "file_uploads_disabled": _("the workspace allows no files."),
