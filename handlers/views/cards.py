@@ -134,6 +134,7 @@ def _foretold(content: Card) -> Iterator[str]:
         return
     others = _alike(content, seen)
     if not seen.left:
+        # NOTE: {trainings} is such as "7 earlier trainings of this model"; these took up to {longest}.
         yield _(
             "*Expected end* not known: this takes longer than all {trainings}, which took up to {longest}.",
             trainings=others,
@@ -150,13 +151,16 @@ def _compared(seen: Forecast, others: str) -> str:
     if seen.left < seen.count:
         return _those_left(seen, others, span)
     if seen.is_half:
+        # NOTE: {trainings} is such as "7 earlier trainings of this model".
         return _("The middle half of {trainings} took {span} in all.", trainings=others, span=span)
+    # NOTE: {trainings} is such as "7 earlier trainings of this model".
     return _("The {trainings} took {span} in all.", trainings=others, span=span)
 
 
 def _those_left(seen: Forecast, others: str, span: str) -> str:
     ended, left = seen.count - seen.left, seen.left
     if seen.is_half:
+        # NOTE: {trainings} is such as "7 earlier trainings of this model".
         return _(
             "Of {trainings}, {ended} had ended by now; the middle half of the other {left} took {span} in all.",
             trainings=others,
@@ -164,6 +168,7 @@ def _those_left(seen: Forecast, others: str, span: str) -> str:
             left=left,
             span=span,
         )
+    # NOTE: {trainings} is such as "7 earlier trainings of this model".
     return _(
         "Of {trainings}, {ended} had ended by now; the other {left} took {span} in all.",
         trainings=others,
