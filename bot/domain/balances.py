@@ -68,6 +68,7 @@ def _told(balance: Balance, most: int) -> str:
         return _counted(balance, joined(", ", [_one(*one) for one in balance.counts]))
     if most <= MOST_TOLD:
         least, largest = _one(*balance.least), _one(*balance.counts[0])
+        # NOTE: So many labels; {least} and {largest} are labels with their rows.
         return _("{count:,}, from {least} to {largest}", count=balance.labels, least=least, largest=largest)
     shown = joined(", ", [_one(*one) for one in balance.counts[:most]])
     left = balance.counts[most:]
@@ -98,6 +99,7 @@ def compare(then: Iterable[Balance], now: Iterable[Balance], told_then: Mapping[
     now, then = tuple(now), tuple(then)
     before = dict(tell(then))
     for heading, told in tell(now):
+        # NOTE: There was no such line then.
         former = before.get(heading) or _as_told(told_then.get(heading, "")) or _("none")
         is_same = former == told
         yield heading, _("{now}, as before", now=told) if is_same else _("{then} → {now}", then=former, now=told)

@@ -217,6 +217,7 @@ def _say_group(id_: str, group: Group | None) -> str:
 
 
 def _named(ids: Sequence[str]) -> str:
+    # NOTE: As in "May ask: nobody."
     return joined(", ", [_WORDS.get(id_) or _mention(id_) for id_ in ids]) or _("nobody")
 
 

@@ -95,9 +95,11 @@ def say_duration(span: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     parts = [
+        # NOTE: Days, as in "3 d 4 h".
         (days, _("{count} d", count=days)),
         (hours, _("{count} h", count=hours)),
         (minutes, _("{count} min", count=minutes)),
+        # NOTE: Seconds.
         (seconds, _("{count} s", count=seconds)),
     ]
     first = next((place for place, (count, _text) in enumerate(parts) if count), len(parts) - 1)

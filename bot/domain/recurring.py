@@ -26,7 +26,9 @@ _OFFERED = _(
     '`every="day 06:30"`. Days of the month, and several times a day, are not offered.'
 )
 MARKS = _("`{{date}}`, `{{time}}` or `{{n}}`")
+# NOTE: Monday, as in "every mon,thu 09:00"; likewise the other days.
 _SAID = (_("mon"), _("tue"), _("wed"), _("thu"), _("fri"), _("sat"), _("sun"))
+# NOTE: Monday, as in "Mon 2026-11-23 09:00"; likewise the other days.
 _BEGUN = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 
 
@@ -51,7 +53,9 @@ class Timetable:
         if self.days == _GROUPS["day"]:
             return _("every day {time}", time=at)
         if self.days == _GROUPS["weekday"]:
+            # NOTE: From Monday to Friday.
             return _("every weekday {time}", time=at)
+        # NOTE: {days} are "mon", "thu" and the like.
         return _("every {days} {time}", days=joined(",", [_SAID[number] for number in sorted(self.days)]), time=at)
 
 

@@ -18,6 +18,7 @@ from bot.usecases.prompting import ask_gate, electorate, read_first, rule_of
 
 _MOVED_ON = Say(text=_("The training has moved on in the meantime; look at its card."))
 _ENDED: Mapping[JobState, str] = {
+    # NOTE: As in "It has ended already: done."; likewise the next ones.
     JobState.DONE: _("done"),
     JobState.PROMOTED: _("promoted"),
     JobState.LIVE: _("live"),
@@ -96,7 +97,7 @@ async def _job_for(deps: Deps, job_id: str, actor: Actor, subject: Subject) -> J
     """The job, if the policy lets this person act on it so."""
     job = await deps.store.job(job_id)
     if job is None or job.request.actor.team != actor.team:
-        raise RefusedError(_("Switchyard keeps no training `{id}`. `/jobs` lists them.", id=job_id))
+        raise RefusedError(_("Switchyard keeps no training `{job}`. `/jobs` lists them.", job=job_id))
     voters = await electorate(deps, rule_of(deps, job, subject))
     # To go on watching is no act of the policy's: the requester may, and whoever approves.
     judge = may_ask if subject in GATES else is_approver_or

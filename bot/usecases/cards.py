@@ -134,7 +134,7 @@ async def _way_back(deps: Deps, job: Job) -> tuple[str, ...]:
     if job.state not in SWITCHED or not powers.one_way:
         return ()
     former = await served_before(deps, job)
-    return (_("Way back: {way_back}", way_back=say_way_back(title, former, await kept_data(deps, former))),)
+    return (_("Way back: {way}", way=say_way_back(title, former, await kept_data(deps, former))),)
 
 
 async def result_of(deps: Deps, job: Job) -> Attachment | None:
