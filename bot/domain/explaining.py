@@ -217,7 +217,7 @@ def _say_group(id_: str, group: Group | None) -> str:
 
 
 def _named(ids: Sequence[str]) -> str:
-    # NOTE: As in "May ask: nobody."
+    # NOTE: Stands after "May ask" and "May approve", where nobody may.
     return joined(", ", [_WORDS.get(id_) or _mention(id_) for id_ in ids]) or _("nobody")
 
 
