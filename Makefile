@@ -33,8 +33,9 @@ format: $(VENV)/.dev-ready ## format the code and mend what can be mended
 types: $(VENV)/.dev-ready ## check the types
 	@$(VENV)/bin/mypy $(PATHS)
 
-# Most of these tests wait for a bot, so that more of them run beside each other than there are cores.
-PROOF_ARGS ?= -n 6 --dist worksteal
+# Most of these tests wait for a bot, so that more of them run beside each other than there are cores: two a core. With
+# more of them each story takes longer, and its bot looks around for longer: six workers took twice the computing of two.
+PROOF_ARGS ?= -n 4 --dist worksteal
 PROOF := $(PY) -m pytest -p tests.proof.report -m proof
 
 proof: $(VENV)/.dev-ready ## show that nothing is lost, doubled or leaked, and write the table

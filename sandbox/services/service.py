@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
@@ -184,8 +185,7 @@ class Service(ABC):
 
     def actions(self) -> list[str]:
         """The acts of this service alone that can be asked for by their name, with nothing else to say."""
-        own = {name for name in dir(self) if name.startswith("act_")} - set(dir(Service))
-        return sorted(name.removeprefix("act_") for name in own if _needs_nothing(getattr(self, name)))
+        return list(_acts_alone(type(self)))
 
     def act(self, action: str, **params: Any) -> Json:
         """Carry out an act; the reply says `ok`, and in `message` why not."""
@@ -361,9 +361,15 @@ def query_number(request: web.Request, name: str, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() else default
 
 
+@cache
+def _acts_alone(kind: type[Service]) -> tuple[str, ...]:
+    own = {name for name in dir(kind) if name.startswith("act_")} - set(dir(Service))
+    return tuple(sorted(name.removeprefix("act_") for name in own if _needs_nothing(getattr(kind, name))))
+
+
 def _needs_nothing(method: Callable[..., Json]) -> bool:
-    needed = inspect.Parameter.empty
-    return all(parameter.default is not needed for parameter in inspect.signature(method).parameters.values())
+    _, *parameters = inspect.signature(method).parameters.values()
+    return all(one.default is not inspect.Parameter.empty for one in parameters)
 
 
 def parse_json(body: bytes) -> object:

@@ -47,6 +47,11 @@ class Point:
         return self.label.partition(_WITH)[0]
 
 
+def is_schema(label: str) -> bool:
+    """Is it a commit of a migration?"""
+    return label.endswith((": create", ": alter")) or label.startswith("_")
+
+
 @dataclass(slots=True)
 class Conductor:
     """Ends a bot at the first of `targets`, the next one at the second, and so on; `pid` is the one that runs.

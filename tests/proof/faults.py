@@ -26,7 +26,7 @@ from tests.proof.verdict import Verdict, judge
 from tests.proof.wires import NOTHING, SOCKETS, Accident, Address
 
 PATIENCE = 60.0
-AT_ONCE = 10
+AT_ONCE = 3
 OUTAGE_SECONDS = 1.5
 OFF = 600.0
 A_MOMENT = 0.3
@@ -109,6 +109,8 @@ OF_AN_OUTAGE = (RESET, DOWN, BUSY)
 OF_A_ROAD = (NO_NAME, EXPIRED)
 ELSEWHERE = ("sestek over http", "moved to a direct message")
 """Stories that are another one but for what Slack sees of them."""
+CUT_SHORT = ("reject",)
+"""Stories of which a service sees no more than of another, as long as that goes on."""
 CLOCKS = (AHEAD, BEHIND)
 
 
@@ -359,7 +361,7 @@ def of_slack(story: Story) -> list[Cell]:
 
 def of_services(story: Story) -> list[Cell]:
     """Every call of a service, and services that are away for a while; no story that they cannot tell from another."""
-    if story.name in ELSEWHERE:
+    if story.name in (*ELSEWHERE, *CUT_SHORT):
         return []
     once = [Cell(story=story, fault=fault) for fault in (*OF_A_CALL, TOO_SLOW)]
     outages = [

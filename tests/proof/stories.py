@@ -33,7 +33,7 @@ class Story:
     `is_impatient`: where Slack says that the command failed she types it again at once; else she looks first whether
     a card has appeared. Whoever `looks_at_home` has the Home tab open all the while. `exports` is the command that she
     types at the end. What is `beyond` is all that is tried of it: its boundaries that the story of this name has not;
-    or those `until` this move.
+    or those `since` a move, or `until` one, where it is another story before or after that.
 
     `wishes` are typed before, by whom. `uploads` is a file that Bora shares first, FILE its id in the line. SOON is a
     time of day that comes with the half an hour that passes once `waits` finds a row and everything is told; QUIET are
@@ -56,6 +56,7 @@ class Story:
     looks_at_home: bool = False
     exports: str = ""
     beyond: str = ""
+    since: str = ""
     until: str = ""
     wishes: tuple[tuple[str, str], ...] = ()
     uploads: str = ""
@@ -74,6 +75,7 @@ STORIES = (
         end="live",
         switches=1,
         mode="http",
+        until="job becomes starting",  # after the command nothing comes in
     ),
     Story(
         name="deepopinion",
@@ -103,6 +105,7 @@ STORIES = (
         end="promoted",
         switches=1,
         presses=BORA_APPROVES,
+        since="job becomes offered",
     ),
     Story(
         name="cancel",
@@ -119,6 +122,7 @@ STORIES = (
         service="sony",
         end="rejected",
         presses={"Reject": "chie"},
+        since="job becomes offered",
     ),
     Story(
         name="gate before the start",
@@ -128,6 +132,7 @@ STORIES = (
         switches=1,
         presses=BORA_APPROVES,
         settings={"SWITCHYARD_APPROVALS__START": '["sestek"]'},
+        until="job becomes starting",
     ),
     Story(
         name="moved to a direct message",
@@ -223,11 +228,12 @@ class People:
 
     def is_told(self) -> bool:
         kept = self.stage.kept
+        if kept.state() != self.story.end or kept.collects():
+            return False
         is_asked = bool(self.stage.exports()) or not self.story.exports
         is_late = bool(self.stage.ahead) or not self.story.waits
         is_kept = bool(kept.rows("SELECT 1 FROM notices WHERE state = 'kept'"))
-        is_at_its_end = kept.state() == self.story.end and not kept.collects()
-        return is_at_its_end and is_asked and is_late and not is_kept and kept.waiting() == 0
+        return is_asked and is_late and not is_kept and kept.waiting() == 0
 
     async def _look_at_home(self) -> None:
         """Slack brings an event again that was not acknowledged; here she opens the tab again."""

@@ -12,7 +12,7 @@ import pytest
 from bot import backup
 from bot.settings import load
 from storage.backup import back_up
-from tests.proof.conductor import Conductor, Moment, Point
+from tests.proof.conductor import Conductor, Moment, Point, is_schema
 from tests.proof.leaks import leaked
 from tests.proof.limits import running, until
 from tests.proof.report import Row, Tell, tell
@@ -41,10 +41,6 @@ class Copyist(Conductor):
             back_up(self.database, self.database.parent / "spool", target, now=datetime.now(UTC))
             self.backups[point] = target
         return is_ended
-
-
-def is_schema(label: str) -> bool:
-    return label.endswith(("create", "alter")) or label.startswith("_")
 
 
 @pytest.mark.proof
