@@ -16,6 +16,7 @@ from bot.domain.jobs import ENDS, JobState
 from bot.domain.recurring import EVERY
 from bot.errors import UsageError
 from bot.ports import JobFilter, Provider
+from bot.sentences import speak, speaking
 from handlers.grammar import (
     MOST_CHARACTERS,
     Wish,
@@ -30,6 +31,7 @@ from handlers.grammar import (
     take_export,
 )
 from handlers.views.words import PHRASES
+from tests.domain.test_text import Loud
 from tests.handlers.registered import NAMES, provider
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -470,3 +472,23 @@ def test_a_wrong_time_is_answered_with_examples() -> None:
     assert "`param.every=`" in str(refusal("decthings m s launcher=l every=u32:10"))
     assert "given twice" in str(refusal('sestek my-model en-US every="day 06:30" every="day 07:30"'))
     assert parse("decthings m s launcher=l param.every=u32:10").every is None
+
+
+# -- languages --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("sestek", "MODEL-ID IS MISSING. It GOES: `/train sestek MODEL-ID LANGUAGE ["),
+        ("sestek m", "LANGUAGE IS MISSING: IT IS ONE OF en-US, "),
+        ("sestek m en-US more", "`more` IS ONE WORD TOO MANY. It GOES: `/train sestek MODEL-ID "),
+        ("sestek m en-US foo=1", "`foo=` IS NOT AN OPTION OF sestek; ITS OPTIONS ARE: `product=`, "),
+        ("sestek m en-US product=", "product= IS EMPTY."),
+    ],
+)
+def test_a_refusal_is_said_in_the_language_of_the_moment(line: str, said: str) -> None:
+    """The sentence is translated; words that are typed stay as they are."""
+    error = refusal(line)
+    with speaking(Loud()):
+        assert speak(str(error)).startswith(said)

@@ -21,9 +21,11 @@ from bot.errors import (
     SwitchyardError,
     UsageError,
 )
-from handlers.guard import NOT_SAVED, SORRY, answer_click, answer_command, answer_form, explained
+from bot.sentences import _, speaking
+from handlers.guard import NOT_SAVED, SORRY, answer_click, answer_command, answer_fields, answer_form, explained
 from handlers.views.blocks import Message, section
 from sandbox.slack import blockkit
+from tests.domain.test_text import Loud
 from tests.handlers.edge import ADA, CHANNEL, Edge, edge
 
 Work = Callable[[], Awaitable[Say | Message]]
@@ -186,3 +188,16 @@ async def test_a_form_closes_or_says_why_not() -> None:
     assert told["response_action"] == "update"
     assert blockkit.view_findings(told["view"]) == []
     assert "You may not decide this." in str(told["view"])
+
+
+async def test_what_stands_at_a_field_is_said_in_the_language_of_who_typed() -> None:
+    """A form is answered for one person alone; what they typed stands in it as it was."""
+
+    async def work() -> dict[str, str]:
+        return {"model": _("`{word}` is one word too many.", word="a&lt;b")}
+
+    ack = Acks()
+    with speaking(Loud()):
+        await answer_fields(ack, work, "model")
+    [answer] = ack.given
+    assert answer["errors"] == {"model": "`a<b` IS ONE WORD TOO MANY."}

@@ -12,7 +12,9 @@ from aiohttp import ClientSession, web
 
 from bot.errors import AmbiguousSendError, MessengerBusyError, MessengerError
 from bot.ports import Shared
+from bot.sentences import _, speaking
 from handlers.messenger import SlackMessenger
+from tests.domain.test_text import Loud
 from tests.handlers.test_messenger import messenger_for
 from tests.providers.scripted import BROKEN, Answer, Scripted, says, scripted
 
@@ -155,3 +157,18 @@ async def test_a_scope_that_lacks_is_a_refusal_of_the_file_alone(line: Line) -> 
         await line.upload()
     assert type(raised.value) is MessengerError
     assert raised.value.code == "missing_scope"
+
+
+async def test_the_words_at_a_file_are_said_in_the_language_of_the_moment(line: Line) -> None:
+    """A comment is a sentence until it goes out."""
+    heard: list[str] = []
+
+    def complete(request: web.Request) -> web.Response:
+        heard.append(request.query["initial_comment"])
+        return says({"ok": True, "files": [{"id": "F1", "permalink": LINK, "shares": SHARES}]})
+
+    line.slack.on("POST", COMPLETE, complete)
+    comment = _("left by {who}", who="ada")
+    with speaking(Loud()):
+        await line.messenger.share("F1", "G0SECRET01", title="r.zip", comment=comment, thread_ts=None)
+    assert heard == ["LEFT BY ada"]
