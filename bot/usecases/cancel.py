@@ -1,11 +1,10 @@
 """Ending a training before its time, and taking up again what had ended."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain.approvals import GATES, Outcome, Standing, Subject, is_approver_or, may_ask
 from bot.domain.changes import Change, Say
-from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, Event, Job, JobState
+from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, Event, Job, JobState, say_state
 from bot.domain.requests import Actor
 from bot.errors import RefusedError
 from bot.ports import Deps
@@ -17,17 +16,6 @@ from bot.usecases.poll import PASSED_OVER
 from bot.usecases.prompting import ask_gate, electorate, read_first, rule_of
 
 _MOVED_ON = Say(text=_("The training has moved on in the meantime; look at its card."))
-_ENDED: Mapping[JobState, str] = {
-    # NOTE: As in "It has ended already: done."; likewise the next ones.
-    JobState.DONE: _("done"),
-    JobState.PROMOTED: _("promoted"),
-    JobState.LIVE: _("live"),
-    JobState.REJECTED: _("rejected"),
-    JobState.EXPIRED: _("expired"),
-    JobState.FAILED: _("failed"),
-    JobState.CANCELLED: _("cancelled"),
-    JobState.LOST: _("lost"),
-}
 _TRIES = 3
 
 
@@ -115,7 +103,7 @@ def _can_cancel(deps: Deps, job: Job) -> bool:
 
 def _why_not(deps: Deps, job: Job) -> str:
     if job.has_ended:
-        return _("It has ended already: {state}.", state=_ENDED[job.state])
+        return _("It has ended already: {state}.", state=say_state(job.state))
     if job.state in AT_SERVICE:
         title = deps.providers.get(job.request.provider).title
         return _("{title} offers no way to cancel a training that runs.", title=title)

@@ -23,11 +23,11 @@ def title_of(deps: Deps, schedule: Schedule) -> str:
     """`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00."""
     title, _powers = about(deps, schedule.request.provider)
     model, name = schedule.request.model, schedule.name
-    parts = {"schedule": code(schedule.id), "service": title, "model": code(model), "times": schedule.timetable.text()}
+    parts = {"schedule": code(schedule.id), "service": title, "model": code(model), "times": schedule.timetable.said()}
     if name == model:
-        # NOTE: a recurring training: "`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00", the times as typed
-        return _("{schedule}, {service} {model}, every {times}", **parts)
-    return _("{schedule}, {service} {model} as {name}, every {times}", name=code(name), **parts)
+        # NOTE: a recurring training: "`r2345ab`, Sestek Knovvu ML `my-model`, every mon 09:00"
+        return _("{schedule}, {service} {model}, {times}", **parts)
+    return _("{schedule}, {service} {model} as {name}, {times}", name=code(name), **parts)
 
 
 def say_schedule(deps: Deps, schedule: Schedule) -> Say:

@@ -9,7 +9,7 @@ from bot.domain.history import Story
 from bot.domain.jobs import ENDS, Job, JobState
 from bot.errors import UsageError
 from bot.ports import Deps, JobFilter, Powers
-from bot.sentences import _
+from bot.sentences import _, by_name
 from bot.usecases.cards import about
 from bot.usecases.former import kept_data
 from bot.usecases.inquire import Asking, inquire
@@ -70,7 +70,7 @@ async def show_scores(deps: Deps, job: Job) -> Message:
     found = await deps.store.jobs(wanted, limit=charts.MOST_READ)
     common = _common(job, powers)
     board = scoreboard([one for one in found if _common(one, powers) == common], charts.MOST)
-    return charts.scores(board, f"{title} {powers.compared_by}".strip(), common)
+    return charts.scores(board, f"{title} {by_name(powers.compared_by)}".strip(), common)
 
 
 def _common(job: Job, powers: Powers) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain.arguments import Argument, Choice, Family, Kind
 from bot.domain.text import code, readable
 from bot.ports import Provider
-from bot.sentences import _, ngettext, speak
+from bot.sentences import _, by_name, ngettext, speak
 from bot.usecases.choices import Offers
 from handlers.ids import Action, Callback, action_id
 from handlers.lines import Draft
@@ -214,44 +214,8 @@ def _family(provider: str, family: Family, text: str, offers: Offers) -> Iterato
         yield context(["\n".join(map(speak, [_("There are, to be copied:"), *shown, *more]))])
 
 
-_NAMES: Mapping[str, str] = {
-    "model": _("Model"),
-    "language": _("Language"),
-    "product": _("Product"),
-    "data": _("Data"),
-    # NOTE: A field of a form: how often a training is to be run again.
-    "every": _("Every"),
-    "project": _("Project"),
-    "name": _("Name"),
-    # NOTE: A field of a form: the model to begin with.
-    "base": _("Base"),
-    # NOTE: A field of a form: labeling sessions, for the training set and for the test set.
-    "sessions": _("Sessions"),
-    # NOTE: A field of a form: labeling sessions for the training set.
-    "train": _("Train"),
-    # NOTE: A field of a form: labeling sessions for the test set.
-    "test": _("Test"),
-    "title": _("Title"),
-    # NOTE: The state of a training, or a state of a model's weights to start from.
-    "state": _("State"),
-    "launcher": _("Launcher"),
-    "cpus": _("Cpus"),
-    "memory": _("Memory"),
-    "gpu": _("Gpu"),
-    "parameters": _("Parameters"),
-    "service": _("Service"),
-    "types": _("Types"),
-    "description": _("Description"),
-    # NOTE: A field of a form: options of the hyperparameter optimization.
-    "hp": _("Hp"),
-    # NOTE: A field of a form: the data to evaluate the result with.
-    "eval": _("Eval"),
-}
-"""Of the arguments that services take, as a form calls them; of others, the name that is typed in a command."""
-
-
 def _label(name: str) -> str:
-    return _NAMES.get(name) or capital(name)
+    return capital(by_name(name))
 
 
 def _sentence(text: str) -> str:

@@ -30,20 +30,8 @@ PRODUCTS = {"Switchyard", "Sestek", "Knovvu", "DeepOpinion", "Studio", "Decthing
 PRODUCTS |= {"Sony", "Easy", "Predictive", "Analytics"}
 TYPED = {"sestek", "sony", "train", "mon", "thu", "weekday", "day", "date", "time", "personalRecommend", "relatedItem"}
 SETTINGS = {"SWITCHYARD", "APPROVALS", "APPROVERS", "UTC", "Asia", "Seoul", "Europe", "Istanbul"}
-SAMPLES = {
-    "sixth",
-    "churn",
-    "demand",
-    "model",
-    "modelmy",
-    "pop",
-    "learning",
-    "other",
-    "Again",
-    "Cancel",
-    "Offer",
-    "again",
-}
+SAMPLES = {"sixth", "churn", "demand", "model", "modelmy", "pop", "learning", "other"}
+SAMPLES |= {"Again", "Cancel", "Offer", "again"}
 NAMES = PRODUCTS | TYPED | SETTINGS | SAMPLES
 """Of products, settings, time zones, and what is typed; and the samples' words for models, states and buttons."""
 
