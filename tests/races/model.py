@@ -17,6 +17,7 @@ from bot.domain.changes import Amendment, Change, Notice
 from bot.domain.jobs import Event, JobState
 from bot.domain.policy import Act, Reasons, Rule
 from bot.ports import Click
+from bot.sentences import unpack
 from bot.usecases.decide import TRIES
 from tests.races.stage import ADA, MODEL, PROVIDER, Journal, Stage
 from tests.races.turns import ACTOR
@@ -331,7 +332,7 @@ class Model(Journal):
         press = self.waiting.pop(notice.key.removeprefix("click:"), None)
         if press is None:
             return
-        text = str(notice.body["text"])
+        text = unpack(notice.body["text"])
         self.judge(press, text)
         if any(words in text for words, kind in SAYINGS if kind.startswith("waits")):
             self.lost.append(f"{press.click.actor.user} waited, and heard nothing but {text!r}")
