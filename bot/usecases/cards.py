@@ -86,6 +86,12 @@ def _repeats(job: Job) -> tuple[Button, ...]:
     return (again, Button(label=_("Show as command"), action="as_command", value=job.id))
 
 
+def look_back(job: Job) -> tuple[Button, ...]:
+    """What there is to do with a training that has ended: to read how it went, and to ask for the same."""
+    again, _as_command = _repeats(job)
+    return (Button(label=_("Story"), action="story", value=job.id), again)
+
+
 def _pictures(job: Job) -> tuple[Button, ...]:
     """What can be drawn of its data."""
     has_labels = job.plan and job.plan.payload and job.plan.payload.balances

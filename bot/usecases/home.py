@@ -24,7 +24,7 @@ from bot.domain.recurring import Schedule
 from bot.domain.requests import Actor
 from bot.errors import MessengerError
 from bot.ports import Deps, Visit
-from bot.usecases.cards import about, buttons_of
+from bot.usecases.cards import about, buttons_of, look_back
 from bot.usecases.following import wishes_of
 from bot.usecases.people import person_called
 from bot.usecases.prompting import question, read_first, rule_of
@@ -86,7 +86,7 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         mine_count=found.mine_count,
         others=await reader.entries(found.others),
         others_count=found.others_count,
-        ended=await reader.entries(found.ended),
+        ended=tuple(_with_look_back(one) for one in await reader.entries(found.ended)),
         wishes=await _wishes(deps, visit.actor),
         recurring=tuple(reader.recurring(one) for one in found.schedules),
         recurring_count=found.schedule_count,
@@ -95,6 +95,10 @@ async def home_page(deps: Deps, visit: Visit) -> HomePage:
         # Without an open question nobody else has them read; what was read draws the page once more.
         await read_first(deps, Verdict(standing=Standing.UNKNOWN, why="", stale=tuple(sorted(reader.stale))))
     return page
+
+
+def _with_look_back(one: Entry) -> Entry:
+    return replace(one, buttons=(*one.buttons, *look_back(one.job)))
 
 
 async def _wishes(deps: Deps, actor: Actor) -> Wishes:

@@ -9,7 +9,7 @@ from bot.sentences import _, ngettext, speak
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
 from handlers.views.prompts import HEADINGS
-from handlers.views.words import PHRASES, moved, named, sign
+from handlers.views.words import PHRASES, ended, moved, named, sign
 
 
 def render(content: Told | Digest) -> Message:
@@ -35,9 +35,9 @@ def _said(content: Told) -> str:
         asked = HEADINGS[content.prompt.subject]
         return speak(_(":raised_hand: {training}: *{question}* It waits for an answer.", training=name, question=asked))
     if content.move is None:
-        return f"{sign(job.state)} {name}: *{PHRASES[job.state]}*."
+        return ended(f"{sign(job.state)} {name}: *{PHRASES[job.state]}*")
     said = moved(replace(content.move, actor=SWITCHYARD))
-    return f"{sign(content.move.new)} {name}: {said}{'' if said.endswith(('.', '。')) else '.'}"
+    return ended(f"{sign(content.move.new)} {name}: {said}")
 
 
 def _links(content: Told) -> list[Block]:

@@ -9,6 +9,7 @@ from bot.sentences import _, speak
 from handlers.marks import clipped
 from handlers.views import blocks
 from handlers.views.blocks import Message
+from handlers.views.words import ended
 
 _GATES: Mapping[Gate, str] = {
     Gate.BEFORE: _("What is trained goes live by itself; the last question is before the start."),
@@ -79,6 +80,6 @@ def about(provider: Provider) -> Message:
 
 
 def _line(argument: Argument) -> str:
-    line = f"• `{argument.label}`: {argument.what}."
+    line = f"• `{argument.label}`: {ended(argument.what)}"
     choices = _("One of {choices}.", choices=", ".join(argument.choices))
     return f"{line} {choices}" if argument.choices else line

@@ -24,7 +24,7 @@ from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
-from handlers.views.words import NOBODY, called_one, named, person
+from handlers.views.words import NOBODY, called_one, ended, named, person
 
 HEADINGS: Mapping[Subject, str] = {
     Subject.START: _("May this training start?"),
@@ -222,7 +222,8 @@ def reminder(content: Reminder) -> Message:
     heading = HEADINGS[prompt.subject]
     calls = f"{called(content.calls, content.names)}: " if content.calls else ""
     training = _("{training}, training {id}", training=name, id=code(job.id))
-    text = " ".join([f":bell: {calls}{_urge(content)} {heading} {training}.", *map(speak, _standing(prompt))])
+    asked = ended(f":bell: {calls}{_urge(content)} {heading} {training}")
+    text = " ".join([asked, *map(speak, _standing(prompt))])
     short = _("{training}: {question} It still waits.", training=name, question=heading)
     return blocks.message(short, [blocks.section(text)])
 

@@ -16,7 +16,7 @@ from handlers.lines import Draft
 from handlers.marks import foreign
 from handlers.views.blocks import Block, button, buttons, context, plain_text, section
 from handlers.views.forms import field
-from handlers.views.words import capital
+from handlers.views.words import capital, ended
 
 PROVIDER = "provider"
 TYPED = "typed"
@@ -220,5 +220,4 @@ def _label(name: str) -> str:
 
 def _sentence(text: str) -> str:
     """A hint is plain text, in which the marks of code would be shown as they are."""
-    plain = capital(text).replace("`", "")
-    return plain if plain.endswith((".", "。")) else f"{plain}."
+    return ended(capital(text).replace("`", ""))

@@ -82,7 +82,7 @@ def moved(move: Transition, most: int = 800) -> str:
         return _brought(_("withdrawn"), move)
     reason = foreign(speak(move.reason).strip(), most)
     told = _brought(PHRASES[move.new], move)
-    return f"{told}. {_as_sentence(reason)}" if reason else told
+    return f"{ended(told)} {ended(capital(reason))}" if reason else told
 
 
 def _brought(state: str, move: Transition) -> str:
@@ -91,8 +91,11 @@ def _brought(state: str, move: Transition) -> str:
     return speak(_("*{state}* by {who}", state=state, who=person(move.actor)))
 
 
-def _as_sentence(text: str) -> str:
-    return f"{capital(text)}{'' if text.endswith(_ENDS) else '.'}"
+def ended(text: str) -> str:
+    """The text with the full stop of its language, where nothing else ends it."""
+    said = speak(text)
+    # NOTE: only the full stop with which a sentence ends
+    return said if said.endswith(_ENDS) else speak(_("{sentence}.", sentence=said))
 
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？")
