@@ -1,7 +1,8 @@
 """The Slack edge: what arrives is parsed, kept and answered; nothing here waits for a network."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,21 +38,17 @@ _COMMANDS = {
 
 def register(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     """Register one listener a kind: each costs every request a little, so words and ids are told apart inside."""
-    _speak_to_each(app, deps)
     _register_commands(app, deps, door)
     _register_clicks(app, deps, door)
     _register_events(app, deps, door)
 
 
-def _speak_to_each(app: AsyncApp, deps: Deps) -> None:
+@asynccontextmanager
+async def _speaking_to(deps: Deps, body: Mapping[str, Any]) -> AsyncIterator[None]:
     """What a listener answers is read by whoever asked, so it is said in their language."""
-
-    async def speak_to(body: dict[str, Any], next: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002  Bolt's name
-        user = _who(body)
-        with speaking(await language_known(deps, user) if user else None):
-            await next()
-
-    app.middleware(speak_to)
+    user = _who(body)
+    with speaking(await language_known(deps, user) if user else None):
+        yield
 
 
 def _who(body: Mapping[str, Any]) -> str:
@@ -63,7 +60,8 @@ def _who(body: Mapping[str, Any]) -> str:
 
 def _register_commands(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
     async def on_command(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_command(ack, lambda: _answer_command(app, deps, door, body))
+        async with _speaking_to(deps, body):
+            await answer_command(ack, lambda: _answer_command(app, deps, door, body))
 
     app.command(re.compile("|".join(f"^{re.escape(command)}$" for command in Command)))(on_command)
 
@@ -84,27 +82,32 @@ def _register_clicks(app: AsyncApp, deps: Deps, door: Doorkeeper) -> None:
             # Something else than one of our buttons was touched.
             await ack()
             return
-        if payload.is_at_home:
-            await home.answer_press(deps, ack, door, payload, lambda: _act(app, deps, payload))
-        else:
-            await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
+        async with _speaking_to(deps, body):
+            if payload.is_at_home:
+                await home.answer_press(deps, ack, door, payload, lambda: _act(app, deps, payload))
+            else:
+                await answer_click(deps, ack, payload.response_url, lambda: _press(app, deps, door, payload))
 
     async def on_submission(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_form(ack, lambda: _submit(deps, door, body))
+        async with _speaking_to(deps, body):
+            await answer_form(ack, lambda: _submit(deps, door, body))
 
     app.action(re.compile(".*"))(on_click)
 
     async def on_training(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_fields(ack, lambda: _submit_training(deps, door, body), PROVIDER)
+        async with _speaking_to(deps, body):
+            await answer_fields(ack, lambda: _submit_training(deps, door, body), PROVIDER)
 
     async def on_message(ack: Ack, body: dict[str, Any]) -> None:
         url = str(body.get("response_url") or "")
-        await answer_click(deps, ack, url, lambda: _open_with_files(app, deps, door, body))
+        async with _speaking_to(deps, body):
+            await answer_click(deps, ack, url, lambda: _open_with_files(app, deps, door, body))
 
     app.message_shortcut(Callback.TRAIN_WITH_FILE.value)(on_message)
 
     async def on_wishes(ack: Ack, body: dict[str, Any]) -> None:
-        await answer_fields(ack, lambda: _submit_wishes(deps, door, body), FOLLOW)
+        async with _speaking_to(deps, body):
+            await answer_fields(ack, lambda: _submit_wishes(deps, door, body), FOLLOW)
 
     app.view(Callback.REASON.value)(on_submission)
     app.view(Callback.ATTENTION.value)(on_wishes)

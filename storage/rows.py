@@ -75,7 +75,7 @@ def _reading(what: str, row: Row, *numbers: str) -> Iterator[None]:
     try:
         _refuse_odd_cells(row, numbers)
         yield
-    except (ValueError, TypeError, OverflowError, OSError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
         name = cut(in_one_line(what), 100)
         raise StoreError(f"{name} cannot be read: its row in the database is damaged.") from error
 
@@ -204,6 +204,16 @@ def transition_row(transition: Transition) -> dict[str, Any]:
     }
 
 
+def _reason(row: Row) -> str:
+    """What the reason is made of, where that is kept: it says the same, or somebody changed one of the two."""
+    if row["said"] is None:
+        return str(row["reason"])
+    said = unpack(json.loads(row["said"]))
+    if said != row["reason"]:
+        raise ValueError("the reason is kept in two ways")
+    return said
+
+
 def to_transition(row: Row) -> Transition:
     with _reading(f"Move {row['seq']} of job {row['job_id']}", row, "seq"):
         return Transition(
@@ -214,7 +224,7 @@ def to_transition(row: Row) -> Transition:
             new=JobState(row["new"]),
             event=Event(row["event"]) if row["event"] else None,
             actor=Actor(team=row["team"], user=row["user"]),
-            reason=unpack(json.loads(row["said"])) if row["said"] else row["reason"],
+            reason=_reason(row),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from bot.domain.audit import BEGINNING, OF_MOVES, Anchor, AuditKind, Entry, canonical, hash_of, to_ms
 from bot.domain.requests import Json
+from bot.sentences import unpack
 
 Move: TypeAlias = tuple[Any, ...]
 """A row of the history of jobs: job, number, time in ms, old and new state, event, team, user, reason."""
@@ -323,12 +324,21 @@ class _History:
         if found is None:
             return f"The question {entry.prompt_id} of row {entry.seq} is not kept any more."
         shown = {name: found.get(name) for name in ("outcome", "answer", "reason", "digest", "subject")}
+        shown["reason"] = _text(shown["reason"])
         shown["votes"] = [vote["actor"]["user"] for vote in found.get("votes", ())]
         actor = found.get("actor") or {"team": "", "user": ""}
         wanted = {name: told[name] for name in shown}
         if shown != wanted or (actor["team"], actor["user"]) != (entry.team, entry.user):
             return f"The question {entry.prompt_id} is kept otherwise than row {entry.seq} tells."
         return ""
+
+
+def _text(kept: Json) -> Json:
+    """A text that is kept with what it is made of, as it reads; anything else as it is."""
+    try:
+        return unpack(kept)
+    except ValueError:
+        return kept
 
 
 def _named(move: Move) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bot.domain.jobs import Event, Job, JobState
 from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
+from bot.sentences import _, pack
 from bot.usecases.export import PAGE, write_stories
 from storage.migrations import migrations
 from storage.rows import job_row
@@ -329,7 +331,7 @@ class TestMigrations:
     async def test_migrations_are_applied_once(self, path: Path) -> None:
         """Opening again changes nothing."""
         stories = []
-        for _ in range(3):
+        for _time in range(3):
             async with opened(path) as store:
                 stories.append(await execute(store, "SELECT * FROM _sqlite_migrations"))
         assert stories[0] == stories[1] == stories[2]
@@ -490,6 +492,19 @@ class TestDamage:
         for what, read in readings:
             with pytest.raises(StoreError, match=f"^{what} cannot be read"):
                 await read()
+
+    @pytest.mark.parametrize("said", ["[" * 50_000, "{}", '"another"'])
+    async def test_a_reason_is_read_as_it_was_written_or_not_at_all(self, store: SqliteStore, said: str) -> None:
+        """What it is made of lies beside it; it is nested as deep as somebody likes, or says something else."""
+        await keep(store, "j1")
+        cancelled = step(a_job("j1"), Event.CANCEL)
+        assert cancelled.transition is not None
+        reason = _("{count:,} of {what}", count=1234, what="them")
+        await store.apply([replace(cancelled, transition=replace(cancelled.transition, reason=reason))])
+        assert pack((await store.transitions("j1"))[-1].reason) == pack(reason)
+        await execute(store, f"INSERT INTO transitions VALUES ('j1', 9, 0, NULL, 'done', NULL, '', '', 'x', '{said}')")
+        with pytest.raises(StoreError, match=r"^Move 9 of job j1 cannot be read"):
+            await store.transitions("j1")
 
     async def test_clicks_and_inquiries_that_can_be_read_are_answered(self, store: SqliteStore) -> None:
         """One that cannot is left out."""
