@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.domain.jobs import JobState
 from bot.languages import TRANSLATED, language_called
-from bot.sentences import speaking
+from bot.sentences import speak, speaking
 from handlers.views.blocks import Block, Message
-from tests.handlers import test_access
+from handlers.views.words import PHRASES
+from sandbox.slack import blockkit
+from tests.handlers import samples, test_access
+from tests.handlers.test_views import LONG, every_message, faults
 from tests.pseudo import Pseudo
 
 KEPT = re.compile(r"`[^`]*`|<[^>]*>|:[a-z_]+:|https?://\S+")
@@ -88,3 +92,21 @@ def test_no_label_is_cut(language: str) -> None:
         translated = spoken()
     longer = [there for here, there in zip(english, translated, strict=True) if are_cut(here) != are_cut(there)]
     assert longer == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_states_are_told_apart(language: str) -> None:
+    """Accepted, trained, applied and live are different words, and so are all others."""
+    with speaking(language_called(language)):
+        said = [speak(phrase) for phrase in PHRASES.values()]
+    assert len(set(said)) == len(JobState)
+
+
+@pytest.mark.parametrize("word", ["my-model", LONG], ids=["ordinary", "long"])
+@pytest.mark.parametrize("language", [pytest.param(one, marks=pytest.mark.proof) for one in TRANSLATED])
+def test_everything_is_within_slacks_limits(language: str, word: str) -> None:
+    """However much longer a language is."""
+    with speaking(language_called(language)):
+        found = [fault for message in every_message(word) for fault in faults(message)]
+        found += [fault for view in samples.views(word) for fault in blockkit.view_findings(view)]
+    assert found == []
