@@ -19,7 +19,7 @@ from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
 from bot.domain.text import code, when
-from bot.sentences import _, speak
+from bot.sentences import _, by_name, speak
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
 from handlers.views import blocks
@@ -74,7 +74,7 @@ def question(content: Question, without: frozenset[Answer] = frozenset()) -> Mes
     heading, name = HEADINGS[prompt.subject], named(content.title, job)
     is_open = prompt.outcome is Outcome.OPEN
     facts: list[tuple[str, str]] = [(_("Asked by"), person(prompt.asker or job.request.actor, content.names))]
-    facts += [(foreign(label, 80), foreign(fact)) for label, fact in content.facts]
+    facts += [(foreign(by_name(label), 80), foreign(fact)) for label, fact in content.facts]
     training = _("{training}, training {id}", training=name, id=code(job.id))
     shown = [blocks.section(f":raised_hand: *{heading}*\n{training}"), *blocks.columns(facts)]
     shown += blocks.lines(_compared(content.evidence))
