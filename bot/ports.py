@@ -676,7 +676,7 @@ class Messenger(Protocol):
         """The people in a user group (S…) or in a channel (C…, G…)."""
 
     async def person(self, user: str) -> Person:
-        """Somebody's name and time zone, as Slack calls them, and whether they are a guest or have left."""
+        """Somebody's name, time zone and language, as Slack calls them, and whether they are a guest or have left."""
 
     async def is_public(self, channel: str) -> bool:
         """May every member of the workspace read this conversation? As it was at most a minute ago."""

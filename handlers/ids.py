@@ -128,6 +128,9 @@ SCOPES: Mapping[str, str] = {
     "files:write": "puts the file that a training left into the conversation of its card",
     "files:read": "reads the data files that trainings are asked for with, and looks whether its own were shared",
     "usergroups:read": "reads who is in a user group that may approve, and hears of changes",
-    "users:read": "reads name and time zone of who plans or wants quiet, and whether they are a guest or have left",
+    "users:read": (
+        "reads the language of who types, name and time zone of who plans or wants quiet, and whether they are a guest "
+        "or have left"
+    ),
 }
 """The bot's scopes, each with its reason. Posting without an invitation and joining by itself are not among them."""

@@ -84,7 +84,9 @@ def are_cut(labels: list[str]) -> list[bool]:
     return [label.endswith("…") for label in labels]
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
+@pytest.mark.parametrize(
+    "language", ["de", *(pytest.param(one, marks=pytest.mark.proof) for one in ("ja", "ko", "tr"))]
+)
 def test_no_label_is_cut(language: str) -> None:
     """A translation fits where English does."""
     english = spoken()
