@@ -32,7 +32,7 @@ from tests.races.play import FEWEST_TURNS, Play, Verdict
 from tests.races.stage import ADA, BORA, CHIE, DAN, EVE, OPS, MemoryStore, RacedStore
 from tests.races.turns import StillLoop
 
-WITH_EVERY_CHANGE = 1000
+WITH_EVERY_CHANGE = 500
 SHARES, IN_A_SHARE = 100, 1000
 ON_A_FILE = 12
 SHOWN = 3
