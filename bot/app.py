@@ -147,6 +147,7 @@ async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) 
             spawn=crew.spawn,
             alarm_channel=settings.slack.alarm_channel or "",
             anchoring=anchoring_of(settings),
+            pages=settings.services.pages,
             tongues=Tongues(default=settings.language.default, channels=settings.language.channels),
         )
         identity = Acquaintance(client, store, kin=frozenset(settings.slack.teams))

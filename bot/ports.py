@@ -798,7 +798,8 @@ class Tongues:
 class Deps:
     """What use cases are given. `nudge` has a named tick run soon; `spawn` runs a step beside the tick.
 
-    `policies` gives the policy that is in force at this moment: it may change while the bot runs.
+    `policies` gives the policy that is in force at this moment: it may change while the bot runs. `pages` are the
+    addresses of trainings at their services, see `bot.domain.pages`.
     """
 
     store: Store
@@ -814,6 +815,7 @@ class Deps:
     alarm_channel: str = ""
     anchoring: Anchoring = Anchoring()
     tongues: Tongues = Tongues()
+    pages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

@@ -30,6 +30,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot import sources
 from bot.domain.pace import Pace
+from bot.domain.pages import refuse_page
 from bot.domain.policy import people_in
 from bot.errors import ConfigurationError
 from bot.languages import LANGUAGES
@@ -129,7 +130,7 @@ def _read_language(value: Any) -> Any:
     return code
 
 
-def _read_table(value: Any) -> Any:
+def _read_table(value: Any, example: str) -> dict[str, Any]:
     """A table as the file has it, or as JSON text as the environment has it."""
     read = value
     if isinstance(value, str):
@@ -138,8 +139,24 @@ def _read_table(value: Any) -> Any:
         except ValueError:
             read = None
     if not isinstance(read, Mapping):
-        raise _problem('has to be a table of channels and languages, like {"C0123456789": "tr"}.')
-    return {str(key).upper(): one for key, one in read.items()}
+        raise _problem(f"has to be a table, like {example}.")
+    return {str(key): one for key, one in read.items()}
+
+
+def _read_channels(value: Any) -> Any:
+    return {name.upper(): one for name, one in _read_table(value, '{"C0123456789": "tr"}').items()}
+
+
+def _read_pages(value: Any) -> Any:
+    return {name.lower(): one for name, one in _read_table(value, '{"sestek": "https://…/{model}"}').items()}
+
+
+def _check_pages(pages: Mapping[str, str]) -> Mapping[str, str]:
+    for name, pattern in pages.items():
+        wrong = refuse_page(pattern)
+        if wrong:
+            raise _problem(f"{name}: {wrong}")
+    return pages
 
 
 def _check_channels(channels: Mapping[str, str]) -> Mapping[str, str]:
@@ -151,6 +168,8 @@ def _check_channels(channels: Mapping[str, str]) -> Mapping[str, str]:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
 LanguageCode = Annotated[str, BeforeValidator(_read_language)]
+LanguageTable = Annotated[Mapping[str, LanguageCode], BeforeValidator(_read_channels), AfterValidator(_check_channels)]
+PageTable = Annotated[Mapping[str, str], BeforeValidator(_read_pages), AfterValidator(_check_pages)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
 
@@ -279,9 +298,13 @@ class LanguageSettings(Section):
     """What is spoken: in the channels that are named, and elsewhere. Who has a locale of ours reads that alone."""
 
     default: LanguageCode = "en"
-    channels: Annotated[Mapping[str, LanguageCode], BeforeValidator(_read_table), AfterValidator(_check_channels)] = (
-        Field(default_factory=dict)
-    )
+    channels: LanguageTable = Field(default_factory=dict)
+
+
+class ServicesSettings(Section):
+    """Where each service shows a training to people, by the service's name; `{model}` and `{id}` are filled in."""
+
+    pages: PageTable = Field(default_factory=dict)
 
 
 class LogSettings(Section):
@@ -309,6 +332,7 @@ class Settings(BaseModel):
     audit: AuditSettings = AuditSettings()
     limits: LimitSettings = LimitSettings()
     language: LanguageSettings = LanguageSettings()
+    services: ServicesSettings = ServicesSettings()
     log: LogSettings = LogSettings()
     providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
     folder: Path = Field(default_factory=Path.cwd)

@@ -481,7 +481,11 @@ def test_a_channel_has_a_language(empty_folder: Path, environ: dict[str, str]) -
         ('default = "fr"', "SWITCHYARD_LANGUAGE__DEFAULT: has to be one of en, de, ja, ko, tr."),
         ('channels = { C0123456789 = "xx" }', "has to be one of en, de, ja, ko, tr."),
         ('channels = { trainings = "tr" }', "entry 1: not the id of a channel (C… or G…)"),
-        ('channels = "tr"', "has to be a table of channels and languages"),
+        ('channels = "tr"', "has to be a table, like"),
+        (
+            'default = "en"\n[services]\npages = { sestek = "x" }',
+            "SWITCHYARD_SERVICES__PAGES: sestek: needs an address",
+        ),
     ],
 )
 def test_a_language_that_is_not_spoken_is_refused(empty_folder: Path, table: str, problem: str) -> None:

@@ -31,7 +31,7 @@ class Card:
 
     `since` is the move by which the training came to be at the service, while it is there; `took` how long it was
     there, once it is trained; `forecast` when it may end. `twin` is the latest earlier training of the same model with
-    the same file.
+    the same file. `page` is its address at the service, "" where none is known.
     """
 
     job: Job
@@ -44,6 +44,7 @@ class Card:
     notes: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     result: Attachment | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

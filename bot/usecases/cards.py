@@ -8,6 +8,7 @@ from bot.domain.changes import Button
 from bot.domain.contents import Attachment, Card
 from bot.domain.forecast import Forecast, accepted_at, began, forecast, took
 from bot.domain.jobs import AT_SERVICE, BEFORE_THE_START, ENDS, SWITCHED, Job, JobState, Transition
+from bot.domain.pages import page_of
 from bot.domain.policy import Act
 from bot.domain.recurring import Schedule, ScheduleState
 from bot.errors import SwitchyardError
@@ -48,6 +49,7 @@ async def card(deps: Deps, job: Job) -> Card:
             *_stops(job, schedule),
         ),
         result=result,
+        page=page_of(deps.pages, job),
     )
 
 

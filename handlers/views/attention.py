@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.contents import Digest, Told
 from bot.domain.requests import SWITCHYARD
-from bot.domain.text import code, cut
+from bot.domain.text import code
 from bot.sentences import _, ngettext, speak
 from handlers.views import blocks
 from handlers.views.blocks import Block, Message
@@ -42,13 +42,7 @@ def _said(content: Told) -> str:
 
 def _links(content: Told) -> list[Block]:
     label = _("Open the question") if content.prompt else _("Open the training")
-    return [_link(content.url, label)] if content.url else []
-
-
-def _link(url: str, label: str) -> Block:
-    """In rich text, where nothing else is a mark."""
-    link = {"type": "link", "url": url[: blocks.MOST_URL], "text": cut(speak(label), 200)}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
+    return [blocks.link(content.url, label)] if content.url else []
 
 
 def digest(content: Digest) -> Message:

@@ -101,6 +101,12 @@ _LINK = "\uffff"
 """Stands in a sentence where its link belongs."""
 
 
+def link(url: str, label: str) -> Block:
+    """An address behind words: in rich text, where nothing else is a mark."""
+    run = {"type": "link", "url": url[:MOST_URL], "text": cut(speak(label), 200)}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [run]}]}
+
+
 def context(texts: Sequence[str]) -> Block:
     """Small print."""
     return {"type": "context", "elements": [_mrkdwn(text, MOST_TEXT) for text in texts[:MOST_CONTEXT]]}

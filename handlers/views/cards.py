@@ -48,6 +48,7 @@ def card(content: Card) -> Message:
     shown = [blocks.section(f"{sign(job.state)} *{name}*\n{move}"), *blocks.columns(_fields(content))]
     shown += blocks.lines([*_said(job), *_foretold(content), *_warnings(job), *_twin(content.twin)])
     shown += [blocks.attachment(content.result)] if content.result else []
+    shown += [blocks.link(content.page, _("Open at {service}", service=content.title))] if content.page else []
     last = [blocks.context([_("Training {id}", id=code(job.id)), *(_small(note) for note in content.notes)])]
     last += [blocks.buttons([card_button(one) for one in content.buttons])] if content.buttons else []
     return blocks.message(f"{name}: {PHRASES[job.state]}", shown, last)

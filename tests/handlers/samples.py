@@ -141,6 +141,7 @@ def aged(foreign: str = "my-model") -> Iterator[Card]:
     for event in (Event.ACCEPT, Event.FIND, None):
         yield replace(bare, since=move(event=event), twin=job(JobState.LIVE, foreign, id="jearlier"))
     yield from (replace(bare, since=move(event=Event.ACCEPT), forecast=one) for one in forecasts())
+    yield replace(bare, page="https://knovvu.example.com/models/my-model")
     done = move(JobState.DONE, foreign)
     yield replace(bare, job=job(JobState.DONE, foreign), last=done, took=timedelta(minutes=23, seconds=5))
 

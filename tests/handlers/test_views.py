@@ -306,6 +306,14 @@ def test_a_card_says_who_what_and_how_far() -> None:
         assert part in text
 
 
+def test_a_card_leads_to_the_training_at_its_service() -> None:
+    """Behind words that name the service; where no address is known there is no link."""
+    page = "https://knovvu.example.com/models/my-model"
+    links = [block for block in render(replace(a_card(), page=page)).blocks if block["type"] == "rich_text"]
+    assert links == [blocks.link(page, "Open at Sony")]
+    assert [block for block in render(a_card()).blocks if block["type"] == "rich_text"] == []
+
+
 def test_a_move_says_who_and_why_in_sentences() -> None:
     """A reason becomes a sentence of its own, whatever it came as."""
     made = samples.job(JobState.REJECTED)
