@@ -11,7 +11,7 @@ from bot.errors import MessengerBusyError, StoreError
 from bot.languages import LANGUAGES, language_called
 from bot.ports import Deps
 from bot.sentences import Language
-from bot.usecases.people import GOOD_FOR, known_person, person_called
+from bot.usecases.people import GOOD_FOR, is_fresh, person_called
 
 log = structlog.get_logger()
 _SOON = timedelta(minutes=1)
@@ -32,10 +32,9 @@ async def language_known(deps: Deps, user: str) -> Language | None:
     """The same for whoever may wait for no network: until Slack has told, the language of all. It is asked beside."""
     try:
         person = await deps.store.person(user)
-        is_known = await known_person(deps, user, within=_SOON) is not None
     except StoreError:
         return _language(deps, Person(id=user))
-    if not is_known:
+    if person is None or not is_fresh(deps, person, _SOON):
         deps.spawn(f"person:{user}", _read(deps, user))
     return _language(deps, person or Person(id=user))
 

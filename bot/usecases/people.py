@@ -17,7 +17,7 @@ async def person_called(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) 
     again; where Slack refuses to tell, the time zone is not known.
     """
     known = await deps.store.person(user)
-    if known is not None and _is_fresh(deps, known, within):
+    if known is not None and is_fresh(deps, known, within):
         return known
     try:
         told = await deps.messenger.person(user)
@@ -32,12 +32,12 @@ async def person_called(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) 
     return read
 
 
-async def known_person(deps: Deps, user: str, *, within: timedelta = GOOD_FOR) -> Person | None:
+async def known_person(deps: Deps, user: str) -> Person | None:
     """What is known of somebody without asking Slack: for whoever may wait for no network."""
     known = await deps.store.person(user)
-    return known if known is not None and _is_fresh(deps, known, within) else None
+    return known if known is not None and is_fresh(deps, known, GOOD_FOR) else None
 
 
-def _is_fresh(deps: Deps, known: Person, within: timedelta) -> bool:
-    """A copy from the future is of any age: the clock was set back since."""
+def is_fresh(deps: Deps, known: Person, within: timedelta) -> bool:
+    """Is the copy no older than that? A copy from the future is of any age: the clock was set back since."""
     return known.read_at is not None and timedelta() <= deps.now() - known.read_at <= within
