@@ -51,17 +51,17 @@ _OUTCOMES: Mapping[Answer, Callable[[str], str]] = {
     Answer.APPROVE: lambda who: _("Approved by {who}.", who=who),
     Answer.REJECT: lambda who: _("Rejected by {who}.", who=who),
     # NOTE: Somebody answered that the training runs.
-    Answer.RUNS: lambda who: _("Answered: it runs by {who}.", who=who),
+    Answer.RUNS: lambda who: _("Answered by {who}: it runs.", who=who),
     # NOTE: Somebody answered that the training shall be started again.
-    Answer.AGAIN: lambda who: _("Answered: start again by {who}.", who=who),
+    Answer.AGAIN: lambda who: _("Answered by {who}: start again.", who=who),
     # NOTE: Somebody gave the training up.
     Answer.GIVE_UP: lambda who: _("Given up by {who}.", who=who),
     # NOTE: Somebody answered that the switch was applied.
-    Answer.APPLIED: lambda who: _("Answered: it was applied by {who}.", who=who),
+    Answer.APPLIED: lambda who: _("Answered by {who}: it was applied.", who=who),
     # NOTE: Somebody answered that the switch was not applied.
-    Answer.NOT_APPLIED: lambda who: _("Answered: it was not applied by {who}.", who=who),
+    Answer.NOT_APPLIED: lambda who: _("Answered by {who}: it was not applied.", who=who),
     # NOTE: Somebody answered that the training shall be watched on.
-    Answer.KEEP: lambda who: _("Answered: keep watching by {who}.", who=who),
+    Answer.KEEP: lambda who: _("Answered by {who}: keep watching.", who=who),
     Answer.WITHDRAW: lambda who: _("Withdrawn by {who}.", who=who),
 }
 

@@ -330,7 +330,7 @@ async def test_a_long_training_is_asked_about_and_not_ended(tmp_path: Path) -> N
         assert len(questions(here, GO_ON, job)) == 1
         assert "can do that" in shown(await here.press(first, "Give up", "dan"))
         await here.press(first, "Keep watching", "ada")
-        await here.changed(first, "Answered: keep watching by <@U0ADA00001>")
+        await here.changed(first, "Answered by <@U0ADA00001>: keep watching")
         await here.looked(decthings, 3)
         assert len(questions(here, GO_ON, job)) == 1
         here.time.advance(hours=73)
