@@ -21,7 +21,7 @@ from bot.domain.requests import Actor, Json, Plan, TrainRequest
 from bot.domain.text import cut, in_one_line
 from bot.errors import StoreError
 from bot.ports import Asked, Click, Identity, Inquiry, Undelivered, Visit
-from bot.sentences import Sentence, pack, unpack
+from bot.sentences import Sentence, _, pack, unpack
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -70,14 +70,21 @@ def load_json(text: str | None) -> Mapping[str, Json] | None:
 
 
 @contextmanager
-def _reading(what: str, row: Row, *numbers: str) -> Iterator[None]:
-    """Turn whatever a damaged cell leads to into a StoreError. `numbers` are columns that nothing else checks."""
+def _reading(what: str | Callable[[], str], row: Row, *numbers: str) -> Iterator[None]:
+    """Turn whatever a damaged cell leads to into a StoreError. `numbers` are columns that nothing else checks.
+
+    What a person may read, in place of an export, is a sentence; it is made only where it is needed.
+    """
     try:
         _refuse_odd_cells(row, numbers)
         yield
     except (ValueError, TypeError, OverflowError, RecursionError, OSError) as error:
-        name = cut(in_one_line(what), 100)
-        raise StoreError(f"{name} cannot be read: its row in the database is damaged.") from error
+        name = _name(what) if isinstance(what, str) else what()
+        raise StoreError(_("{what} cannot be read: its row in the database is damaged.", what=name)) from error
+
+
+def _name(cell: object) -> str:
+    return cut(in_one_line(str(cell)), 100)
 
 
 def _refuse_odd_cells(row: Row, numbers: Iterable[str]) -> None:
@@ -160,7 +167,7 @@ def looked_columns(job: Job) -> dict[str, Any]:
 
 
 def to_job(row: Row) -> Job:
-    with _reading(f"Job {row['id']}", row, "version"):
+    with _reading(lambda: _("Job {id}", id=_name(row["id"])), row, "version"):
         return Job(
             id=row["id"],
             request=REQUEST.validate_json(row["request"]),
@@ -214,8 +221,12 @@ def _reason(row: Row) -> str:
     return said
 
 
+def _move(row: Row) -> str:
+    return _("Move {number} of job {id}", number=_name(row["seq"]), id=_name(row["job_id"]))
+
+
 def to_transition(row: Row) -> Transition:
-    with _reading(f"Move {row['seq']} of job {row['job_id']}", row, "seq"):
+    with _reading(lambda: _move(row), row, "seq"):
         return Transition(
             job_id=row["job_id"],
             seq=row["seq"],
@@ -239,7 +250,7 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
 
 
 def to_prompt(row: Row) -> Prompt:
-    with _reading(f"Prompt {row['id']}", row):
+    with _reading(lambda: _("Prompt {id}", id=_name(row["id"])), row):
         return PROMPT.validate_json(row["prompt"])
 
 

@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3
 
 from bot.errors import StoreError
+from bot.sentences import _
 
 T = TypeVar("T")
 
@@ -171,7 +172,9 @@ class Readers:
         try:
             return work(self._connection())
         except sqlite3.Error as error:
-            raise StoreError(f"The database {self._path.name} cannot be read: {error}.") from error
+            raise StoreError(
+                _("The database {name} cannot be read: {problem}.", name=self._path.name, problem=str(error))
+            ) from error
 
     def _connection(self) -> Database:
         """This thread's own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bot.domain.jobs import JobState
@@ -10,6 +11,9 @@ from bot.sentences import Sentence, speak, speaking
 from tests.flows.lab import CHIE, Lab, data_folder, lab, shown, until
 
 BROKEN = "this is no JSON\n"
+YES = "承認"
+KANA = re.compile(r"[\u3040-\u30ff]|\\u30[4-9a-f]")
+"""What hardly a sentence in Japanese does without, as it is or as JSON escapes it; nobody else says it here."""
 
 
 def said(text: str, code: str) -> str:
@@ -46,3 +50,24 @@ async def test_a_channel_and_each_person_read_their_own_language(tmp_path: Path)
         assert await world.rows(f"SELECT reason FROM transitions WHERE reason <> '' AND job_id = '{job.id}'") == [
             (reason,)
         ]
+
+
+async def kept(world: Lab) -> dict[str, str]:
+    """Everything that the database holds, by table."""
+    tables = await world.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name: str(await world.rows(f'SELECT * FROM "{name}"')) for (name,) in tables}
+
+
+async def test_nothing_that_is_kept_is_in_the_language_of_who_acts(tmp_path: Path) -> None:
+    """Asked for, shown, approved and applied in Japanese: the database holds English, and what it is made of."""
+    async with lab(tmp_path, SWITCHYARD_LANGUAGE__DEFAULT="ja") as world:
+        assert KANA.search(await world.type("/train sony churn"))
+        job = await world.reaches(JobState.OFFERED)
+        question = await world.prompt(lambda one: job.id in shown(one))
+        assert KANA.search(shown(question))
+        assert KANA.search(shown(await world.press(question, YES, "chie")))
+        await world.reaches(JobState.LIVE)
+        tables = await kept(world)
+        assert [name for name, rows in tables.items() if KANA.search(rows)] == []
+        assert '"say"' in tables["jobs"]
+        assert '"say"' in tables["prompts"]

@@ -24,7 +24,7 @@ from bot.domain.jobs import Event, Job, JobState
 from bot.domain.requests import Payload, Plan
 from bot.errors import StoreError
 from bot.ports import JobFilter, Work
-from bot.sentences import _, pack
+from bot.sentences import _, pack, speak, speaking
 from bot.usecases.export import PAGE, write_stories
 from storage.migrations import migrations
 from storage.rows import job_row
@@ -46,6 +46,7 @@ from tests.contract.samples import (
     step,
 )
 from tests.contract.store_contract import StoreContract
+from tests.pseudo import Pseudo
 
 ROOT = Path(__file__).parents[2]
 
@@ -447,11 +448,13 @@ class TestDamage:
 
     @pytest.mark.parametrize("sql", DAMAGE.values(), ids=DAMAGE)
     async def test_a_damaged_job_is_an_error_with_its_name(self, store: SqliteStore, sql: str) -> None:
-        """Nobody acts on half a job."""
+        """Nobody acts on half a job; whoever wanted it in an export reads that in their language."""
         await keep(store, "j1", "j2")
         await execute(store, sql)
-        with pytest.raises(StoreError, match=r"^Job j1 cannot be read"):
+        with pytest.raises(StoreError, match=r"^Job j1 cannot be read") as caught:
             await store.job("j1")
+        with speaking(Pseudo()):
+            assert speak(caught.value.args[0]).startswith("Ĵóƀ j1 ")
         assert await store.job("j2") is not None
 
     async def test_a_damaged_job_is_not_worked_on_and_keeps_no_other_from_it(
