@@ -47,7 +47,13 @@ class Message:
 
     def plain(self) -> str:
         """Everything that can be read of it: what is sent when Slack refuses the blocks."""
-        return clipped("\n".join(dict.fromkeys([self.text, *_readable(self.blocks)])), MOST_PLAIN)
+        read = list(dict.fromkeys(_readable(self.blocks)))
+        is_repeated = any(_bare(self.text) in _bare(one) for one in read)
+        return clipped("\n".join(read if is_repeated else [self.text, *read]), MOST_PLAIN)
+
+
+def _bare(text: str) -> str:
+    return text.replace("*", "")
 
 
 def message(text: str, shown: Iterable[Block], last: Sequence[Block] = ()) -> Message:

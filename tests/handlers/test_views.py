@@ -570,6 +570,15 @@ def test_plain_text_holds_what_can_be_read() -> None:
     assert said.plain() == "Nothing was done."
 
 
+def test_plain_text_says_the_headline_once() -> None:
+    """A text that a block says again, with its sign and its marks, is no line of its own; one that none says is."""
+    shown = [blocks.section("✅ *Sestek `my-model`*: trained"), blocks.section("Asked by Ada")]
+    assert (
+        blocks.message("Sestek `my-model`: trained", shown).plain() == "✅ *Sestek `my-model`*: trained\nAsked by Ada"
+    )
+    assert blocks.message("Sestek `other`: trained", shown).plain().startswith("Sestek `other`: trained\n✅ ")
+
+
 def test_ends_are_told_to_who_asked() -> None:
     """An end mentions the requester; a move in between does not."""
     for content in lines_of_all_states():
