@@ -292,3 +292,13 @@ def test_progress_is_a_number_too() -> None:
     bars = [text for message in all_messages() for text in texts(message.blocks) if "█" in text]
     assert bars
     assert [text for text in bars if not re.search(r"`[█░]{20}` \d+ %", text)] == []
+
+
+def test_the_sandbox_draws_each_sign_that_is_sent() -> None:
+    """Nobody reads a sign's name between colons there, where Slack draws the sign."""
+    page = (VIEWS.parents[1] / "sandbox/slack/page/scripts/emoji.js").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"'?([a-z0-9_+-]+)'?: '", page))
+    said = [text for message in all_messages() for text in [message.text, *texts(message.blocks)]]
+    signs = {name for text in said for name in re.findall(r"(?:^|\s):([a-z][a-z_]+):(?=\s|$)", text)}
+    assert "black_square_for_stop" in signs
+    assert signs <= drawn

@@ -3,7 +3,7 @@
 const EMOJI = {
   '+1': '👍', '-1': '👎', '100': '💯', alarm_clock: '⏰', arrow_down: '⬇️', arrow_forward: '▶️', arrow_left: '⬅️',
   arrow_right: '➡️', arrow_up: '⬆️', arrows_counterclockwise: '🔄', ballot_box_with_check: '☑️', bar_chart: '📊',
-  bell: '🔔', black_circle: '⚫', blue_circle: '🔵', blue_heart: '💙', blush: '😊', bomb: '💣', book: '📖',
+  bell: '🔔', black_circle: '⚫', black_square_for_stop: '⏹️', blue_circle: '🔵', blue_heart: '💙', blush: '😊', bomb: '💣', book: '📖',
   bookmark: '🔖', books: '📚', boom: '💥', brain: '🧠', broken_heart: '💔', bug: '🐛', bulb: '💡', bust_in_silhouette: '👤',
   busts_in_silhouette: '👥', calendar: '📆', cat: '🐱', chart: '💹', chart_with_downwards_trend: '📉',
   chart_with_upwards_trend: '📈', checkered_flag: '🏁', clap: '👏', clipboard: '📋', clock1: '🕐', closed_lock_with_key: '🔐',
