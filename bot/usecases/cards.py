@@ -49,7 +49,7 @@ async def card(deps: Deps, job: Job) -> Card:
             *_stops(job, schedule),
         ),
         result=result,
-        page=page_of(deps.pages, job),
+        page=page_of(deps.pages, job) if began(transitions) else "",
     )
 
 
