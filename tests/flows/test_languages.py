@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from bot.domain.jobs import JobState
 from bot.languages import language_called
 from bot.sentences import Sentence, speak, speaking
@@ -58,6 +60,7 @@ async def kept(world: Lab) -> dict[str, str]:
     return {name: str(await world.rows(f'SELECT * FROM "{name}"')) for (name,) in tables}
 
 
+@pytest.mark.proof
 async def test_nothing_that_is_kept_is_in_the_language_of_who_acts(tmp_path: Path) -> None:
     """Asked for, shown, approved and applied in Japanese: the database holds English, and what it is made of."""
     async with lab(tmp_path, SWITCHYARD_LANGUAGE__DEFAULT="ja") as world:
