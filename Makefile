@@ -114,5 +114,4 @@ $(VENV)/.ready: requirements.txt pyproject.toml | $(PY)
 $(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.ready
 	@echo "Adding the test tools ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-dev.txt
-	@$(PY) -m compileall -q bot handlers storage sandbox # else each of the tests' processes does
 	@touch $@
