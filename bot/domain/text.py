@@ -69,6 +69,14 @@ def listed(texts: Iterable[str]) -> str:
     return _("{most} and {last}", most=joined(", ", most), last=last) if most else last
 
 
+def each_of(texts: Iterable[str]) -> str:
+    """`a and b and c`, each with its sentence; "" of nothing."""
+    first, *others = [*texts] or [""]
+    for other in others:
+        first = _("{most} and {last}", most=first, last=other)
+    return first
+
+
 def either(texts: Iterable[str]) -> str:
     """`a or b or c`, each with its sentence; "" of nothing."""
     first, *others = [*texts] or [""]

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import reduce
 
 from bot.domain.attention import MOST_FOLLOWS, MOST_MUTES, About, Follow, Habits, Mute, Topic, Wishes, is_person
 from bot.domain.changes import Say
 from bot.domain.explaining import say_days
 from bot.domain.policy import Quiet
 from bot.domain.requests import Actor
-from bot.domain.text import code, when
+from bot.domain.text import code, each_of, when
 from bot.errors import RefusedError
 from bot.ports import Deps
 from bot.sentences import _, joined
@@ -192,11 +191,7 @@ async def _unmute(deps: Deps, actor: Actor, is_meant: Callable[[Mute], bool]) ->
     if not meant:
         raise RefusedError(_("Nothing like that is muted. `/jobs follow` lists what is."))
     await _keep(deps, replace(habits, mutes=tuple(one for one in habits.mutes if one not in meant)))
-    return Say(text=_("You are called again about {what}.", what=reduce(_both, map(say_muted, meant))))
-
-
-def _both(most: str, last: str) -> str:
-    return _("{most} and {last}", most=most, last=last)
+    return Say(text=_("You are called again about {what}.", what=each_of(map(say_muted, meant))))
 
 
 async def _require(deps: Deps, actor: Actor, job_id: str) -> None:

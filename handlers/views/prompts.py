@@ -1,7 +1,6 @@
 """The questions to people, with exactly what an answer is about."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import reduce
 
 from bot.domain.approvals import (
     ANSWERS,
@@ -18,7 +17,7 @@ from bot.domain.changes import Button
 from bot.domain.contents import Names, Question, Reminder
 from bot.domain.policy import groups_in, people_in
 from bot.domain.requests import Actor
-from bot.domain.text import code, when
+from bot.domain.text import code, each_of, when
 from bot.sentences import _, by_name, speak
 from handlers.ids import Action, action_id
 from handlers.marks import clipped, foreign
@@ -123,11 +122,7 @@ def outcome(prompt: Prompt) -> str:
 def _deciders(prompt: Prompt, last: Actor) -> str:
     """Of several approvals no one alone decided."""
     together = [vote.actor for vote in prompt.votes] if prompt.answer is Answer.APPROVE else []
-    return reduce(_both, dict.fromkeys(person(one) for one in [*together, last]))
-
-
-def _both(most: str, last: str) -> str:
-    return _("{most} and {last}", most=most, last=last)
+    return each_of(dict.fromkeys(person(one) for one in [*together, last]))
 
 
 def _answers(content: Question, without: frozenset[Answer]) -> Block:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.history import say_duration
-from bot.domain.text import code, cut, either, escape, find_unfit, in_one_line, listed, readable, some_of
+from bot.domain.text import code, cut, each_of, either, escape, find_unfit, in_one_line, listed, readable, some_of
 from bot.sentences import _, speak, speaking
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -113,6 +113,7 @@ def test_lists_are_said_as_people_say_them() -> None:
     day = _("day")
     assert [listed(["a", "b", day][:count]) for count in range(4)] == ["", "a", "a and b", "a, b and day"]
     assert [either(["a", "b", day][:count]) for count in range(4)] == ["", "a", "a or b", "a or b or day"]
+    assert [each_of(["a", "b", day][:count]) for count in range(4)] == ["", "a", "a and b", "a and b and day"]
     assert [some_of(["a", "b", day], most) for most in (1, 2, 3)] == ["a and 2 more", "a, b and 1 more", "a, b, day"]
     assert some_of(["a", "b"], 2, of=1236) == "a, b and 1,234 more"
     assert [spoken(listed(["a", day])), spoken(either(["a", day]))] == ["a AND DAY", "a OR DAY"]
